@@ -1,0 +1,85 @@
+/**
+ * The machines and wires under the embedded cloud's APIs. Two kinds exist: real VMs in QEMU with real
+ * networks, and simulated hosts. Every method may be repeated: it makes true what it says, or leaves it so.
+ */
+import type { Duplex } from 'node:stream';
+
+export type HostsKind = 'qemu' | 'simulated';
+
+/** The network plane whole, as the Neutron emulation wants it to be. Order carries no meaning. */
+export interface NetworkPlane {
+  networks: { id: string; mtu: number }[];
+  subnets: {
+    id: string;
+    networkId: string;
+    cidr: string;
+    gatewayIp: string | null;
+    enableDhcp: boolean;
+    dnsNameservers: string[];
+    hostRoutes: { destination: string; nexthop: string }[];
+  }[];
+  ports: {
+    id: string;
+    networkId: string;
+    macAddress: string;
+    fixedIps: { subnetId: string; ipAddress: string }[];
+    /** Neutron's: a server's id, a router's id, or '' */
+    deviceId: string;
+    deviceOwner: string;
+  }[];
+  routers: { id: string; portIds: string[] }[];
+}
+
+export interface ServerSpec {
+  id: string;
+  name: string;
+  ramMib: number;
+  vcpus: number;
+  rootDiskGib: number;
+  /** A qcow2 file; never written to. Simulated hosts ignore it. */
+  imageFile: string;
+  /** NICs in the order of the guest's interfaces. */
+  ports: { id: string; macAddress: string; ipAddresses: string[] }[];
+  /** Written to a config drive (label `config-2`): path inside the drive to content. */
+  configDrive: Record<string, string>;
+}
+
+export interface VolumeFile {
+  id: string;
+  /** A raw, sparse file whose size is the volume's. */
+  file: string;
+}
+
+/** What a test plugs into a tenant's network to act as a client of its shares. */
+export interface ClientHost {
+  /** Prefix a command with these words and it runs at the port's address. */
+  command: string[];
+}
+
+export interface Hosts {
+  readonly kind: HostsKind;
+  /** Checks what this kind needs (programs, rights) and takes over what a former process left running. */
+  start(): Promise<void>;
+  /** Ends everything this kind started: machines, namespaces, helpers. */
+  destroy(): Promise<void>;
+  applyNetworks(plane: NetworkPlane): Promise<void>;
+  /** Powers a server on; resolves when the machine runs, not when it answers. */
+  startServer(spec: ServerSpec): Promise<void>;
+  /** Off, the disk kept. */
+  stopServer(serverId: string, how: 'soft' | 'hard'): Promise<void>;
+  rebootServer(serverId: string, how: 'soft' | 'hard'): Promise<void>;
+  /** Off, and the disk gone. */
+  deleteServer(serverId: string): Promise<void>;
+  isRunning(serverId: string): Promise<boolean>;
+  consoleLog(serverId: string): Promise<string>;
+  /** Hot-plugs a disk whose serial is the first 20 characters of the volume's id. */
+  attachVolume(serverId: string, volume: VolumeFile): Promise<void>;
+  detachVolume(serverId: string, volumeId: string): Promise<void>;
+  /** Tells a running server that an attached volume's file has grown. */
+  volumeResized(serverId: string, volume: VolumeFile): Promise<void>;
+  /** A TCP connection to an address on a network, as from a machine on that network. */
+  connect(target: { networkId: string; address: string; port: number }): Promise<Duplex>;
+  /** A machine of its own at a port's addresses; QEMU hosts only (simulated ones reject). */
+  plugClient(port: NetworkPlane['ports'][number]): Promise<ClientHost>;
+  unplugClient(portId: string): Promise<void>;
+}

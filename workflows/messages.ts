@@ -1,0 +1,28 @@
+import { defineUpdate } from '@temporalio/workflow';
+import type { AccessLevel, AccessRule, ServiceInstance, ShareRequest, ShareView } from './model.js';
+
+/** Starts the share, or finds it: repeating the call returns the same share. */
+export const createUpdate = defineUpdate<ShareView, [ShareRequest]>('create');
+
+/** Returns when the rule is active on the service instance. Repeating it with the same id is harmless. */
+export const allowAccessUpdate = defineUpdate<
+  AccessRule,
+  [{ id: string; to: string; level: AccessLevel }]
+>('allowAccess');
+
+/** Takes a rule's id, or the address it names; returns when it no longer lets anyone in. */
+export const denyAccessUpdate = defineUpdate<AccessRule, [{ rule: string }]>('denyAccess');
+
+/** Accepted at once; the share's workflow completes when nothing of the share is left. */
+export const deleteShareUpdate = defineUpdate<ShareView, []>('delete');
+
+export type JoinResult = { instance: ServiceInstance } | { full: true };
+
+/** A share asks for a place; answered when the instance is active. Harmless to repeat. */
+export const joinUpdate = defineUpdate<JoinResult, [{ shareId: string }]>('join');
+
+/** A share gives its place back. Harmless to repeat. */
+export const leaveUpdate = defineUpdate<void, [{ shareId: string }]>('leave');
+
+/** Refused while shares live on the instance; accepted at once otherwise. */
+export const deleteInstanceUpdate = defineUpdate<void, []>('delete');
