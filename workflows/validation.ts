@@ -1,0 +1,184 @@
+/**
+ * What a share and its access rules may be, as pure functions: the workflows' validators refuse with them,
+ * and the client asks them first. A check returns the reason for a refusal, or undefined. Arguments are
+ * `unknown` because a caller of the workflow may send anything.
+ */
+import ipaddr from 'ipaddr.js';
+import type { Protocol, ShareRequest } from './model.js';
+
+const MAX_SIZE_GIB = 65_536;
+const MAX_NAME_LENGTH = 255;
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+type Check = (value: unknown) => string | undefined;
+
+/** Ids become names of workflows, volumes, paths and exports: nothing in them may need quoting. */
+const checkId =
+  (what: string): Check =>
+  (value) => {
+    if (typeof value !== 'string' || value === '') return `the ${what} is missing`;
+    const rule = `use 1 to 64 letters, digits, ".", "_" or "-", starting with a letter or digit`;
+    const odd = new Set(value.match(/[^A-Za-z0-9._-]/gu));
+    if (odd.size > 0) {
+      return `${what} ${quote(value)} contains ${[...odd].map(quote).join(' ')}: ${rule}`;
+    }
+    if (value.length > 64) return `${what} ${quote(value)} has ${value.length} characters: ${rule}`;
+    if (!/^[A-Za-z0-9]/.test(value)) {
+      return `${what} ${quote(value)} starts with ${quote(value.slice(0, 1))}: ${rule}`;
+    }
+    return undefined;
+  };
+
+const checkName: Check = (value) => {
+  if (typeof value !== 'string') return 'the name must be text';
+  return checkText('name', value);
+};
+
+const checkProtocol: Check = (value) =>
+  value === 'NFS' || value === 'CIFS'
+    ? undefined
+    : `protocol ${quote(value)} is unknown: use NFS or CIFS`;
+
+const checkSize: Check = (value) => {
+  const rule = `use a whole number of GiB from 1 to ${MAX_SIZE_GIB}`;
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    return `size ${quote(value)} is not a number: ${rule}`;
+  }
+  if (value < 0) return `size ${value} is negative: ${rule}`;
+  if (value === 0) return `a size of 0 leaves no room for a file: ${rule}`;
+  if (value > MAX_SIZE_GIB) return `size ${value} is larger than the largest share: ${rule}`;
+  if (!Number.isInteger(value)) return `size ${value} is a fraction: ${rule}`;
+  return undefined;
+};
+
+const checkShareNetwork: Check = (value) => {
+  if (typeof value !== 'string')
+    return 'the share network is missing: use NETWORK or NETWORK/SUBNET';
+  const parts = value.split('/');
+  if (parts.length > 2 || parts.some((part) => part.trim() === '')) {
+    return `share network ${quote(value)} is not of the form NETWORK or NETWORK/SUBNET (names or ids)`;
+  }
+  return checkText('share network', value);
+};
+
+function checkText(what: string, value: string): string | undefined {
+  const control = CONTROL_CHARACTER.exec(value);
+  if (control) return `the ${what} contains the control character ${quote(control[0])}`;
+  if (value.length > MAX_NAME_LENGTH) {
+    return `the ${what} has ${value.length} characters: ${MAX_NAME_LENGTH} are the most`;
+  }
+  return undefined;
+}
+
+/** The check of each part of a share request, by the part's name. */
+export const shareRequestChecks: Record<keyof ShareRequest, Check> = {
+  id: checkId('share id'),
+  name: checkName,
+  protocol: checkProtocol,
+  sizeGib: checkSize,
+  shareNetwork: checkShareNetwork,
+  backend: checkId('backend'),
+};
+
+/** The first reason why a share like this cannot be, or undefined. */
+export function validateShareRequest(request: ShareRequest): string | undefined {
+  const parts = Object.keys(shareRequestChecks) as (keyof ShareRequest)[];
+  for (const part of parts) {
+    const reason = shareRequestChecks[part](request[part]);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+/** The first reason why such a rule cannot be given to a share of this protocol, or undefined. */
+export function validateAccess(protocol: Protocol, to: string, level: string): string | undefined {
+  if (level !== 'rw' && level !== 'ro') return `level ${quote(level)} is unknown: use rw or ro`;
+  if (protocol === 'CIFS' && level === 'ro') {
+    return 'a CIFS share gives addresses rw access only: use rw';
+  }
+  try {
+    canonicalAddress(to);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The reason why an access rule cannot have this id, or undefined. */
+export const validateRuleId: Check = checkId('rule id');
+
+/**
+ * The one spelling of an address or prefix: `10.0.0.5` for `10.0.0.5/32`, `2001:db8::1` for `2001:DB8:0::1`.
+ * Throws an Error that says what is wrong; a prefix with host bits set is refused, since what its author
+ * meant is open: one machine or a whole network.
+ */
+export function canonicalAddress(text: string): string {
+  const { address, bits } = parse(text);
+  const width = address.kind() === 'ipv4' ? 32 : 128;
+  if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) {
+    throw new Error(`${text} is an IPv4 address in IPv6 clothes: write it as IPv4`);
+  }
+  const canonical = spell(address);
+  if (bits === width) {
+    refuseIfNobodys(text, address);
+    return canonical;
+  }
+  const network = networkAddress(address, bits);
+  if (network !== canonical) {
+    throw new Error(
+      `${text} has bits set beyond its prefix: use ${network}/${bits} for the network, or ${canonical} for the one address`,
+    );
+  }
+  return `${canonical}/${bits}`;
+}
+
+interface Prefix {
+  address: ipaddr.IPv4 | ipaddr.IPv6;
+  bits: number;
+}
+
+function parse(text: unknown): Prefix {
+  if (typeof text !== 'string' || text === '') throw new Error('the address is missing');
+  // ipaddr.js also reads 10.1, 0x0a000001 and 010.0.0.5 as inet_aton does: nobody means those.
+  const v4 = ipaddr.IPv4.isValidFourPartDecimal(text) || /^\d+(\.\d+){3}\/\d{1,2}$/.test(text);
+  const v6 = text.includes(':') && !text.includes('%');
+  if (v4 || v6) {
+    try {
+      if (!text.includes('/')) {
+        const address = ipaddr.parse(text);
+        return { address, bits: address.kind() === 'ipv4' ? 32 : 128 };
+      }
+      if (v6 || ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) {
+        const [address, bits] = ipaddr.parseCIDR(text);
+        return { address, bits };
+      }
+    } catch {
+      // Said below, in our words.
+    }
+  }
+  throw new Error(
+    `${quote(text)} is not an IPv4 or IPv6 address or prefix, like 10.0.0.5, 10.0.0.0/24 or 2001:db8::/64`,
+  );
+}
+
+const spell = (address: Prefix['address']): string =>
+  address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
+
+function networkAddress(address: Prefix['address'], bits: number): string {
+  const prefix = `${address.toString()}/${bits}`;
+  return address instanceof ipaddr.IPv6
+    ? spell(ipaddr.IPv6.networkAddressFromCIDR(prefix))
+    : spell(ipaddr.IPv4.networkAddressFromCIDR(prefix));
+}
+
+function refuseIfNobodys(text: string, address: Prefix['address']): void {
+  const range = address.range();
+  if (range === 'unspecified') {
+    throw new Error(`no client has the address ${text}: for everyone use ${spell(address)}/0`);
+  }
+  if (range === 'multicast' || range === 'broadcast') {
+    throw new Error(`no client has the address ${text}: it is a ${range} address`);
+  }
+}
+
+const quote = (value: unknown): string => JSON.stringify(value) ?? String(value);
