@@ -1,0 +1,280 @@
+import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
+import {
+  allowAccessUpdate,
+  createUpdate,
+  deleteInstanceUpdate,
+  deleteShareUpdate,
+  denyAccessUpdate,
+} from '../workflows/messages.js';
+import {
+  serviceInstanceWorkflowId,
+  shareWorkflowId,
+  taskQueue,
+  type AccessRule,
+  type Problem,
+  type ServiceInstanceView,
+  type ShareRequest,
+  type ShareView,
+} from '../workflows/model.js';
+import { connectToTemporal, type ConnectOptions } from './connection.js';
+import { Entities } from './entities.js';
+import { InstanceNotFound, OperationFailed, ShareExists, ShareNotFound } from './errors.js';
+import {
+  parseAccessSpec,
+  parseInstanceId,
+  parseRule,
+  parseShareFilter,
+  parseShareId,
+  parseShareSpec,
+  type AccessSpec,
+  type ShareFilter,
+  type ShareSpec,
+} from './input.js';
+import type { Progress, WatchOptions } from './progress.js';
+import { requireWorker, whileServed } from './updates.js';
+import { instanceViewIn, shareViewIn } from './views.js';
+
+/** A watch that somebody waits for. */
+export interface WaitOptions<View> extends WatchOptions {
+  /** Called at every look. */
+  onProgress?: (progress: Progress<View>) => void;
+}
+
+/**
+ * Shares and service instances, over Temporal. Every call may be repeated. Besides the errors it names,
+ * a call throws `InvalidInput` before anything is sent, `TemporalUnreachable` and `TemporalDenied`, and
+ * `NoWorker` when what it asks for needs a worker and none serves the backend.
+ */
+export class HawserClient {
+  /** The Temporal client underneath, for what this class does not offer. */
+  readonly temporal: Client;
+  readonly #shares: Entities<ShareView>;
+  readonly #instances: Entities<ServiceInstanceView>;
+
+  /** For a Temporal client that is there already; `address` is what errors name. */
+  constructor(temporal: Client, address = 'the given connection') {
+    this.temporal = temporal;
+    this.#shares = new Entities(temporal, address, {
+      workflowType: 'share',
+      workflowId: shareWorkflowId,
+      viewIn: shareViewIn,
+      atRest: ({ status }) => status !== 'creating' && status !== 'deleting',
+      notFound: (id) => new ShareNotFound(id),
+    });
+    this.#instances = new Entities(temporal, address, {
+      workflowType: 'serviceInstance',
+      workflowId: serviceInstanceWorkflowId,
+      viewIn: instanceViewIn,
+      atRest: ({ status }) => status !== 'creating' && status !== 'deleting',
+      notFound: (id) => new InstanceNotFound(id),
+    });
+  }
+
+  static async connect(options: ConnectOptions = {}): Promise<HawserClient> {
+    const { client, address } = await connectToTemporal(options);
+    return new HawserClient(client, address);
+  }
+
+  async close(): Promise<void> {
+    await this.temporal.connection.close();
+  }
+
+  /**
+   * Asks for a share and returns it at once, usually `creating`; `waitForShare` waits for the rest.
+   * The id is the idempotency token: repeating the call returns the same share. Throws `ShareExists` if
+   * the id belongs to a share with other parameters.
+   */
+  async createShare(spec: ShareSpec): Promise<ShareView> {
+    const request = parseShareSpec(spec);
+    const { id, backend } = request;
+    const known = await this.#shares.find(id);
+    if (known) {
+      // A share that is being deleted, or whose worker is away, must not keep a repeated call waiting.
+      requireSame(request, known);
+      return known;
+    }
+    await this.#shares.call(async () => {
+      await requireWorker(this.temporal, backend);
+      const start = startOf(request);
+      const answer = await whileServed(this.temporal, backend, () =>
+        this.temporal.workflow.executeUpdateWithStart(createUpdate, {
+          args: [request],
+          updateId: 'create',
+          startWorkflowOperation: start,
+        }),
+      );
+      // The server answers a repeated update id without asking the share.
+      requireSame(request, answer);
+    });
+    return this.#shares.get(id);
+  }
+
+  /** Throws `ShareNotFound`. Needs no worker. */
+  async getShare(id: string): Promise<ShareView> {
+    return this.#shares.get(parseShareId(id));
+  }
+
+  /** The shares that meet the whole filter, oldest first; may lag a moment behind `getShare`. */
+  async listShares(filter: ShareFilter = {}): Promise<ShareView[]> {
+    const { status, protocol, backend, serviceInstance } = parseShareFilter(filter);
+    return this.#shares.list([
+      ...(status ? [`HawserStatus = '${status}'`] : []),
+      ...(protocol ? [`HawserProtocol = '${protocol}'`] : []),
+      ...(backend ? [`HawserBackend = '${backend}'`] : []),
+      ...(serviceInstance ? [`HawserServiceInstance = '${serviceInstance}'`] : []),
+    ]);
+  }
+
+  /**
+   * Asks for a share's deletion and returns it when that is accepted, `deleting`; `waitUntilDeleted`
+   * waits for the rest. Throws `ShareNotFound`, `Refused`.
+   */
+  async deleteShare(id: string): Promise<ShareView> {
+    return this.#shares.ask(parseShareId(id), (share) => share.executeUpdate(deleteShareUpdate));
+  }
+
+  /**
+   * Lets an address in; returns when the rule is active. Throws `ShareNotFound`, `Refused`,
+   * `OperationFailed`. Harmless to repeat with the same rule id.
+   */
+  async allowAccess(shareId: string, access: AccessSpec): Promise<AccessRule> {
+    const { protocol } = await this.getShare(shareId);
+    const rule = parseAccessSpec(protocol, access);
+    return this.#shares.ask(shareId, (share) =>
+      share.executeUpdate(allowAccessUpdate, { args: [rule] }),
+    );
+  }
+
+  /**
+   * Takes a rule away, named by its id or its address; returns when it lets nobody in any more.
+   * Throws `ShareNotFound`, `Refused`, `OperationFailed`.
+   */
+  async denyAccess(shareId: string, idOrAddress: string): Promise<AccessRule> {
+    const rule = parseRule(idOrAddress);
+    return this.#shares.ask(parseShareId(shareId), (share) =>
+      share.executeUpdate(denyAccessUpdate, { args: [{ rule }] }),
+    );
+  }
+
+  /** What happens to a share, look by look, until it is at rest or gone. Throws `ShareNotFound`. */
+  watchShare(id: string, options?: WatchOptions): AsyncGenerator<Progress<ShareView>, void> {
+    return this.#shares.watch(parseShareId(id), options);
+  }
+
+  /**
+   * Waits until a share is at rest and returns it. Throws `OperationFailed` with its problem if it went
+   * to `error` or `error_deleting`, `ShareNotFound` if it is gone.
+   */
+  async waitForShare(id: string, options?: WaitOptions<ShareView>): Promise<ShareView> {
+    const view = await last(this.watchShare(id, options), options);
+    if (!view || view.status === 'deleted') throw new ShareNotFound(id);
+    refuseProblem(`Share ${id}`, view);
+    return view;
+  }
+
+  /** Waits until nothing is left of a share. Throws `OperationFailed` if its deletion failed. */
+  async waitUntilDeleted(id: string, options?: WaitOptions<ShareView>): Promise<void> {
+    try {
+      const view = await last(this.watchShare(id, options), options);
+      if (view) refuseProblem(`Share ${id}`, view);
+    } catch (error) {
+      if (!(error instanceof ShareNotFound)) throw error;
+    }
+  }
+
+  /** The service instances, oldest first; may lag a moment behind `getInstance`. */
+  async listInstances(): Promise<ServiceInstanceView[]> {
+    return this.#instances.list([]);
+  }
+
+  /** Throws `InstanceNotFound`. Needs no worker. */
+  async getInstance(id: string): Promise<ServiceInstanceView> {
+    return this.#instances.get(parseInstanceId(id));
+  }
+
+  /**
+   * Asks for an instance's deletion; returns when that is accepted. Throws `InstanceNotFound`, and
+   * `Refused` while shares live on it.
+   */
+  async deleteInstance(id: string): Promise<void> {
+    await this.#instances.ask(parseInstanceId(id), (instance) =>
+      instance.executeUpdate(deleteInstanceUpdate),
+    );
+  }
+
+  /** What happens to an instance, look by look, until it is at rest or gone. Throws `InstanceNotFound`. */
+  watchInstance(
+    id: string,
+    options?: WatchOptions,
+  ): AsyncGenerator<Progress<ServiceInstanceView>, void> {
+    return this.#instances.watch(parseInstanceId(id), options);
+  }
+
+  /** Waits until nothing is left of an instance. Throws `OperationFailed` if its deletion failed. */
+  async waitUntilInstanceDeleted(
+    id: string,
+    options?: WaitOptions<ServiceInstanceView>,
+  ): Promise<void> {
+    try {
+      const view = await last(this.watchInstance(id, options), options);
+      if (view) refuseProblem(`Service instance ${id}`, view);
+    } catch (error) {
+      if (!(error instanceof InstanceNotFound)) throw error;
+    }
+  }
+}
+
+function startOf(request: ShareRequest) {
+  const { id, protocol, sizeGib, shareNetwork, backend } = request;
+  const view: ShareView = {
+    ...request,
+    status: 'creating',
+    serviceInstance: null,
+    exportLocations: [],
+    accessRules: [],
+    error: null,
+    operation: null,
+    createdAt: new Date().toISOString(),
+  };
+  const start = new WithStartWorkflowOperation('share', {
+    workflowId: shareWorkflowId(id),
+    taskQueue: taskQueue(backend),
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    args: [{ request }],
+    // Until the share itself writes it, so that it can be looked at from its first moment.
+    memo: { view },
+    staticSummary: `${protocol} share ${id}, ${sizeGib} GiB, on ${shareNetwork}`,
+  });
+  // A failed start is reported by the update; nobody else waits for this promise.
+  start.workflowHandle().catch(() => undefined);
+  return start;
+}
+
+function requireSame(request: ShareRequest, existing: ShareRequest): void {
+  const parts = ['protocol', 'sizeGib', 'shareNetwork', 'backend', 'name'] as const;
+  const different = parts.filter((part) => existing[part] !== request[part]);
+  if (different.length === 0) return;
+  const has = different.map((part) => `${part} ${JSON.stringify(existing[part])}`).join(', ');
+  throw new ShareExists(
+    request.id,
+    `Share ${request.id} exists already, with ${has}. Choose another id, or ask for the same share.`,
+  );
+}
+
+async function last<View>(
+  looks: AsyncGenerator<Progress<View>, void>,
+  options?: WaitOptions<View>,
+): Promise<View | undefined> {
+  let view: View | undefined;
+  for await (const progress of looks) {
+    view = progress.view;
+    options?.onProgress?.(progress);
+  }
+  return view;
+}
+
+function refuseProblem(what: string, view: { status: string; error: Problem | null }): void {
+  if (!view.status.startsWith('error')) return;
+  const { type, message } = view.error ?? { type: 'Failed', message: 'no reason is known' };
+  throw new OperationFailed(type, `${what} went to ${view.status}: ${message}`);
+}

@@ -1,0 +1,18 @@
+/** The client library: shares and service instances, for programs. */
+export { HawserClient, type WaitOptions } from './hawser-client.js';
+export type { ConnectOptions } from './connection.js';
+export * from './errors.js';
+export type { AccessSpec, ShareFilter, ShareSpec } from './input.js';
+export type { Progress, RunningStep, WatchOptions } from './progress.js';
+export type {
+  AccessLevel,
+  AccessRule,
+  AccessRuleState,
+  ExportLocation,
+  Problem,
+  Protocol,
+  ServiceInstanceStatus,
+  ServiceInstanceView,
+  ShareStatus,
+  ShareView,
+} from '../workflows/model.js';

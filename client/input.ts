@@ -1,0 +1,138 @@
+import { randomInt } from 'node:crypto';
+import { z } from 'zod';
+import type { AccessLevel, Protocol, ShareRequest, ShareStatus } from '../workflows/model.js';
+import {
+  canonicalAddress,
+  shareRequestChecks,
+  validateAccess,
+  validateRuleId,
+} from '../workflows/validation.js';
+import { InvalidInput } from './errors.js';
+import { shareStatuses } from './views.js';
+
+/** What a share is asked for with; the rest has defaults. */
+export interface ShareSpec {
+  /** The share's id and the request's idempotency token. Default: a new random one. */
+  id?: string;
+  /** Default: none. */
+  name?: string;
+  protocol: Protocol;
+  sizeGib: number;
+  /** `NETWORK` or `NETWORK/SUBNET`, each a name or an id. */
+  shareNetwork: string;
+  /** Default: `generic`. */
+  backend?: string;
+}
+
+export interface AccessSpec {
+  /** Default: a new random one. */
+  id?: string;
+  /** An address or prefix. */
+  to: string;
+  level: AccessLevel;
+}
+
+/** Which shares to list; those that meet all that is given. */
+export interface ShareFilter {
+  status?: ShareStatus;
+  protocol?: Protocol;
+  backend?: string;
+  /** Id of a service instance. */
+  serviceInstance?: string;
+}
+
+const checked = (check: (value: unknown) => string | undefined) =>
+  z.unknown().superRefine((value, context) => {
+    const message = check(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+const filterText = z.string().refine((text) => /^[A-Za-z0-9._-]+$/.test(text), {
+  error: ({ input }) => `${JSON.stringify(input)} is no id`,
+});
+
+const shareFilter = z.strictObject({
+  status: z
+    .enum(shareStatuses, {
+      error: ({ input }) => `status ${String(input)} is unknown: use ${shareStatuses.join(', ')}`,
+    })
+    .optional(),
+  protocol: checked(shareRequestChecks.protocol).optional(),
+  backend: filterText.optional(),
+  serviceInstance: filterText.optional(),
+});
+
+const shareRequest = z.object({
+  id: checked(shareRequestChecks.id),
+  name: checked(shareRequestChecks.name),
+  protocol: checked(shareRequestChecks.protocol),
+  sizeGib: checked(shareRequestChecks.sizeGib),
+  shareNetwork: checked(shareRequestChecks.shareNetwork),
+  backend: checked(shareRequestChecks.backend),
+});
+
+/** The whole request; throws `InvalidInput` that names every part that is wrong. */
+export function parseShareSpec(spec: ShareSpec): ShareRequest {
+  const request: ShareRequest = {
+    id: spec.id ?? newId(),
+    name: spec.name ?? '',
+    protocol: spec.protocol,
+    sizeGib: spec.sizeGib,
+    shareNetwork: spec.shareNetwork,
+    backend: spec.backend ?? 'generic',
+  };
+  refuseIssues(shareRequest.safeParse(request));
+  return request;
+}
+
+/** The rule with its id and its address in canonical form; throws `InvalidInput`. */
+export function parseAccessSpec(protocol: Protocol, spec: AccessSpec): Required<AccessSpec> {
+  const id = spec.id ?? newId();
+  refuseReason('id', validateRuleId(id));
+  refuseReason('to', validateAccess(protocol, spec.to, spec.level));
+  return { id, to: canonicalAddress(spec.to), level: spec.level };
+}
+
+/** A rule's id as it is, an address in canonical form; throws `InvalidInput`. */
+export function parseRule(text: string): string {
+  if (validateRuleId(text) === undefined) return text;
+  try {
+    return canonicalAddress(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidInput([{ field: 'rule', message: `not a rule's id, and ${reason}` }]);
+  }
+}
+
+export function parseShareFilter(filter: ShareFilter): ShareFilter {
+  refuseIssues(shareFilter.safeParse(filter));
+  return filter;
+}
+
+/** For ids that are only looked up: what cannot be an id is not asked for. */
+export function parseShareId(id: string): string {
+  refuseReason('id', shareRequestChecks.id(id));
+  return id;
+}
+
+export function parseInstanceId(id: string): string {
+  refuseIssues(z.object({ id: filterText }).safeParse({ id }));
+  return id;
+}
+
+function refuseReason(field: string, message: string | undefined): void {
+  if (message !== undefined) throw new InvalidInput([{ field, message }]);
+}
+
+function refuseIssues(result: { error?: z.ZodError }): void {
+  if (!result.error) return;
+  throw new InvalidInput(
+    result.error.issues.map(({ path, message }) => ({ field: path.join('.'), message })),
+  );
+}
+
+/** 58 random bits in 12 characters that are easy to read aloud and spell no words. */
+function newId(): string {
+  const alphabet = '0123456789bcdfghjkmnpqrstvwxyz';
+  return Array.from({ length: 12 }, () => alphabet[randomInt(alphabet.length)]).join('');
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import type {
+  AccessRuleState,
+  ServiceInstanceStatus,
+  ServiceInstanceView,
+  ShareStatus,
+  ShareView,
+} from '../workflows/model.js';
+
+// Written as records so that a word added to the model and forgotten here does not compile.
+const shareStatusSet: Record<ShareStatus, true> = {
+  creating: true,
+  available: true,
+  error: true,
+  deleting: true,
+  error_deleting: true,
+  deleted: true,
+};
+const ruleStateSet: Record<AccessRuleState, true> = {
+  queued_to_apply: true,
+  applying: true,
+  active: true,
+  denying: true,
+  error: true,
+};
+const instanceStatusSet: Record<ServiceInstanceStatus, true> = {
+  creating: true,
+  active: true,
+  deleting: true,
+  error: true,
+  deleted: true,
+};
+
+const keysOf = <K extends string>(set: Record<K, true>): K[] => Object.keys(set) as K[];
+
+export const shareStatuses: ShareStatus[] = keysOf(shareStatusSet);
+
+const problem = z.object({ type: z.string(), message: z.string() }).nullable();
+const operation = z
+  .object({ type: z.string(), workflowId: z.string(), startedAt: z.string() })
+  .nullable();
+
+const shareView: z.ZodType<ShareView> = z.object({
+  id: z.string(),
+  name: z.string(),
+  protocol: z.enum(['NFS', 'CIFS']),
+  sizeGib: z.number(),
+  shareNetwork: z.string(),
+  backend: z.string(),
+  status: z.enum(shareStatuses),
+  serviceInstance: z.string().nullable(),
+  exportLocations: z.array(z.object({ path: z.string(), adminOnly: z.boolean() })),
+  accessRules: z.array(
+    z.object({
+      id: z.string(),
+      to: z.string(),
+      level: z.enum(['rw', 'ro']),
+      state: z.enum(keysOf(ruleStateSet)),
+    }),
+  ),
+  error: problem,
+  operation,
+  createdAt: z.string(),
+});
+
+const instanceView: z.ZodType<ServiceInstanceView> = z.object({
+  id: z.string(),
+  backend: z.string(),
+  shareNetwork: z.object({
+    id: z.string(),
+    networkId: z.string(),
+    subnetId: z.string(),
+    routerId: z.string(),
+  }),
+  status: z.enum(keysOf(instanceStatusSet)),
+  serverId: z.string().nullable(),
+  address: z.string().nullable(),
+  shares: z.array(z.string()),
+  maxShares: z.number(),
+  error: problem,
+  operation,
+  createdAt: z.string(),
+});
+
+type Memo = Record<string, unknown> | undefined;
+
+/** The share in a workflow's memo, or undefined before its first workflow task wrote one. */
+export const shareViewIn = (memo: Memo): ShareView | undefined =>
+  memo?.['view'] === undefined ? undefined : shareView.parse(memo['view']);
+
+/** The service instance in a workflow's memo, or undefined before there is one. */
+export const instanceViewIn = (memo: Memo): ServiceInstanceView | undefined =>
+  memo?.['view'] === undefined ? undefined : instanceView.parse(memo['view']);
