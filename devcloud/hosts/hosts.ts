@@ -50,6 +50,21 @@ export interface VolumeFile {
   file: string;
 }
 
+/**
+ * Trouble that a test gives a simulated host, until it is given another set:
+ * - `ssh-refused`, `ssh-silent`: port 22 refuses, or takes connections and says nothing;
+ * - `host-key-changed`: the host proves another key than its config drive gave it;
+ * - `disks-hidden`: volumes attached meanwhile do not show up in the guest (they do when this ends);
+ * - `commands-outlive-connections`: as with OpenSSH, a command goes on when its connection is lost.
+ *   Without it a command is killed with its connection.
+ */
+export type HostFault =
+  | 'ssh-refused'
+  | 'ssh-silent'
+  | 'host-key-changed'
+  | 'disks-hidden'
+  | 'commands-outlive-connections';
+
 /** What a test plugs into a tenant's network to act as a client of its shares. */
 export interface ClientHost {
   /** Prefix a command with these words and it runs at the port's address. */
@@ -58,7 +73,10 @@ export interface ClientHost {
 
 export interface Hosts {
   readonly kind: HostsKind;
-  /** Checks what this kind needs (programs, rights) and takes over what a former process left running. */
+  /**
+   * Checks what this kind needs (programs, rights) and takes over what a former process left running.
+   * Servers cannot be reached before `applyNetworks` was called.
+   */
   start(): Promise<void>;
   /** Ends everything this kind started: machines, namespaces, helpers. */
   destroy(): Promise<void>;
@@ -75,6 +93,10 @@ export interface Hosts {
   /** Hot-plugs a disk whose serial is the first 20 characters of the volume's id. */
   attachVolume(serverId: string, volume: VolumeFile): Promise<void>;
   detachVolume(serverId: string, volumeId: string): Promise<void>;
+  /** Copies content onto a file of the same size or larger, attached or not: for snapshots and clones. */
+  copyVolume(from: VolumeFile, to: VolumeFile): Promise<void>;
+  /** Deletes the file of a detached volume and all that belongs to it. */
+  removeVolume(volume: VolumeFile): Promise<void>;
   /** Tells a running server that an attached volume's file has grown. */
   volumeResized(serverId: string, volume: VolumeFile): Promise<void>;
   /** A TCP connection to an address on a network, as from a machine on that network. */
@@ -82,4 +104,6 @@ export interface Hosts {
   /** A machine of its own at a port's addresses; QEMU hosts only (simulated ones reject). */
   plugClient(port: NetworkPlane['ports'][number]): Promise<ClientHost>;
   unplugClient(portId: string): Promise<void>;
+  /** Simulated hosts only: the whole set of troubles a server has from now on. */
+  setFaults?(serverId: string, faults: readonly HostFault[]): Promise<void>;
 }

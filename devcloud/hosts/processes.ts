@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+
+/** A process that is told from a later one of the same number by when it started. */
+export const ownedProcess = z.object({ pid: z.number(), startTime: z.string() });
+export type OwnedProcess = z.infer<typeof ownedProcess>;
+
+/** Returns undefined when there is no such process. */
+export function identify(pid: number): OwnedProcess | undefined {
+  const startTime = statFields(pid)?.[19];
+  return startTime === undefined ? undefined : { pid, startTime };
+}
+
+/** A zombie no longer runs. */
+export function isAlive({ pid, startTime }: OwnedProcess): boolean {
+  const fields = statFields(pid);
+  return fields?.[19] === startTime && fields[0] !== 'Z';
+}
+
+/** Kills every process of the session that `leader` started, even when the leader is gone. */
+export async function endSession(leader: OwnedProcess): Promise<void> {
+  const now = identify(leader.pid);
+  if (now && now.startTime !== leader.startTime) return;
+  for (;;) {
+    const members = sessionMembers(leader.pid);
+    if (members.length === 0) return;
+    for (const pid of members) kill(pid, 'SIGKILL');
+    await sleep(2);
+  }
+}
+
+function sessionMembers(sessionId: number): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      const fields = Number.isInteger(pid) ? statFields(pid) : undefined;
+      return fields?.[3] === String(sessionId) && fields[0] !== 'Z';
+    });
+}
+
+/** Asks a process to end, kills it when it has not within `graceMs`, and returns when it is gone. */
+export async function endProcess(process: OwnedProcess, graceMs: number): Promise<void> {
+  if (isAlive(process)) kill(process.pid, graceMs > 0 ? 'SIGTERM' : 'SIGKILL');
+  for (let waitedMs = 0; isAlive(process); waitedMs += 20) {
+    if (waitedMs >= graceMs) kill(process.pid, 'SIGKILL');
+    await sleep(20);
+  }
+}
+
+/** The fields of /proc/PID/stat after the command's name: state, parent, group, session … */
+function statFields(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended between the look and the signal.
+  }
+}

@@ -1,0 +1,193 @@
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import ssh2 from 'ssh2';
+import { z } from 'zod';
+import { authorizedKeys, givenHostKey } from '../config-drive.js';
+import type { HostFault, ServerSpec, VolumeFile } from '../hosts.js';
+import { serverSpec, volumeFile } from '../server-spec.js';
+import { readState, writeState } from '../state-file.js';
+import { CommandSessions } from './command-sessions.js';
+import { Disks } from './disks.js';
+import { runCommand } from './run-command.js';
+import { createSshServer } from './ssh-server.js';
+import { hostEnvironment, runStandIn } from './stand-ins.js';
+
+const machineState = z.object({
+  spec: serverSpec,
+  running: z.boolean(),
+  volumes: z.array(volumeFile),
+  hostKey: z.string(),
+});
+type MachineState = z.infer<typeof machineState>;
+
+/** One simulated host: a directory that holds its root, its volumes' list and its running state. */
+export class Machine {
+  readonly root: string;
+  readonly #dir: string;
+  readonly #tools: string;
+  readonly #disks: Disks;
+  readonly #sessions: CommandSessions;
+  #state: MachineState;
+  #ssh: ssh2.Server | undefined;
+  #connections = new Set<Duplex>();
+  #faults: readonly HostFault[] = [];
+
+  private constructor(dir: string, tools: string, state: MachineState) {
+    this.#dir = dir;
+    this.#tools = tools;
+    this.#state = state;
+    this.root = join(dir, 'root');
+    this.#disks = new Disks(this.root, join(dir, 'kernel'));
+    this.#sessions = new CommandSessions(join(dir, 'kernel', 'sessions'));
+  }
+
+  static async create(dir: string, tools: string, spec: ServerSpec): Promise<Machine> {
+    const hostKey = givenHostKey(spec.configDrive) ?? newHostKey();
+    const machine = new Machine(dir, tools, { spec, running: false, volumes: [], hostKey });
+    for (const folder of ['kernel/disks', 'kernel/mounts', 'kernel/under', 'kernel/sessions']) {
+      await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
+    }
+    await runStandIn('install', { root: machine.root, tools });
+    await machine.#save();
+    return machine;
+  }
+
+  /** Returns undefined when the directory holds no machine, or one whose creation did not end. */
+  static async load(dir: string, tools: string): Promise<Machine | undefined> {
+    const state = await readState(join(dir, 'machine.json'), machineState);
+    if (!state) return undefined;
+    const machine = new Machine(dir, tools, state);
+    if (state.running) machine.#serve();
+    return machine;
+  }
+
+  get running(): boolean {
+    return this.#state.running;
+  }
+
+  get portIds(): string[] {
+    return this.#state.spec.ports.map((port) => port.id);
+  }
+
+  async boot(): Promise<void> {
+    if (this.#state.running) return;
+    await this.#disks.plugAll(this.#state.volumes);
+    await this.#writeInterfaces();
+    await runStandIn('boot', { root: this.root, tools: this.#tools });
+    await this.#console('booted');
+    this.#serve();
+    await this.#save({ running: true });
+  }
+
+  async halt(): Promise<void> {
+    this.#ssh = undefined;
+    for (const connection of this.#connections) connection.destroy();
+    await this.#sessions.endAll();
+    if (!this.#state.running) return;
+    await runStandIn('halt', { root: this.root, tools: this.#tools });
+    await this.#disks.unplugAll();
+    await this.#console('halted');
+    await this.#save({ running: false });
+  }
+
+  async remove(): Promise<void> {
+    await this.halt();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  async attach(volume: VolumeFile): Promise<void> {
+    const others = this.#state.volumes.filter(({ id }) => id !== volume.id);
+    await this.#save({ volumes: [...others, volume] });
+    if (this.running && !this.#faults.includes('disks-hidden')) await this.#disks.plug(volume);
+  }
+
+  async detach(volumeId: string): Promise<void> {
+    const name = await this.#disks.nameOf(volumeId);
+    if (name) await runStandIn('unplug', { root: this.root, tools: this.#tools }, name);
+    await this.#save({ volumes: this.#state.volumes.filter(({ id }) => id !== volumeId) });
+  }
+
+  async resized(volume: VolumeFile): Promise<void> {
+    await this.#disks.measure(volume.id);
+  }
+
+  /** Where the content of a mounted volume is now, if this machine has it mounted. */
+  async contentOf(volumeId: string): Promise<string | undefined> {
+    return this.#disks.mountedContent(volumeId);
+  }
+
+  async setFaults(faults: readonly HostFault[]): Promise<void> {
+    this.#faults = [...faults];
+    if (!this.running) return;
+    this.#serve();
+    if (faults.includes('disks-hidden')) return;
+    for (const volume of this.#state.volumes) await this.#disks.plug(volume);
+  }
+
+  /** Gives a connection to port 22; false means refused. */
+  accept(connection: Duplex): boolean {
+    if (!this.#ssh || this.#faults.includes('ssh-refused')) return false;
+    this.#connections.add(connection);
+    connection.once('close', () => this.#connections.delete(connection));
+    connection.on('error', () => undefined);
+    // ssh2 asks of an injected socket only what every Duplex has.
+    const socket: Duplex = connection;
+    if (!this.#faults.includes('ssh-silent')) this.#ssh.injectSocket(socket as Socket);
+    return true;
+  }
+
+  async consoleLog(): Promise<string> {
+    return readFile(join(this.#dir, 'console.log'), 'utf8').catch(() => '');
+  }
+
+  #serve(): void {
+    const { spec, hostKey } = this.#state;
+    const env = hostEnvironment({ root: this.root, tools: this.#tools });
+    this.#ssh = createSshServer({
+      hostKey: this.#faults.includes('host-key-changed') ? newHostKey() : hostKey,
+      authorizedKeys: authorizedKeys(spec.configDrive),
+      run: (command, channel) =>
+        runCommand(command, channel, {
+          cwd: join(this.root, 'home/manila'),
+          env,
+          started: (process) => this.#sessions.add(process),
+          ended: (process) => this.#sessions.remove(process),
+          outlivesConnection: () => this.#faults.includes('commands-outlive-connections'),
+        }),
+    });
+  }
+
+  async #writeInterfaces(): Promise<void> {
+    const { ports } = this.#state.spec;
+    await writeState(
+      join(this.#dir, 'kernel', 'interfaces.json'),
+      ports.map(({ macAddress, ipAddresses }, index) => ({
+        ifname: `eth${index}`,
+        address: macAddress,
+        operstate: 'UP',
+        addr_info: ipAddresses.map((local) => ({
+          family: local.includes(':') ? 'inet6' : 'inet',
+          local,
+          scope: 'global',
+          dynamic: true,
+        })),
+      })),
+    );
+  }
+
+  async #console(event: string): Promise<void> {
+    const line = `${new Date().toISOString()} ${this.#state.spec.name}: simulated host ${event}\n`;
+    await appendFile(join(this.#dir, 'console.log'), line);
+  }
+
+  async #save(changes: Partial<MachineState> = {}): Promise<void> {
+    this.#state = { ...this.#state, ...changes };
+    await writeState(join(this.#dir, 'machine.json'), this.#state);
+  }
+}
+
+function newHostKey(): string {
+  return ssh2.utils.generateKeyPairSync('ed25519').private;
+}

@@ -1,0 +1,48 @@
+import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2';
+
+const { Server, utils } = ssh2;
+
+export interface SshServerOptions {
+  /** In OpenSSH's or PEM form. */
+  hostKey: string;
+  /** May log in as `manila`; one-line form. */
+  authorizedKeys: string[];
+  run: (command: string, channel: ServerChannel) => void;
+}
+
+/** An SSH server for one host: public keys only, commands only. It never listens; inject sockets. */
+export function createSshServer({ hostKey, authorizedKeys, run }: SshServerOptions): ssh2.Server {
+  const keys = authorizedKeys.map((line) => parseKey(line)).filter((key) => key !== undefined);
+  return new Server({ hostKeys: [hostKey], ident: 'simulated_host' }, (client) => {
+    client.on('authentication', (attempt) => authenticate(attempt, keys));
+    client.on('session', (accept) => serveSession(accept(), run));
+    // Connections break; the client learns of it on its own side.
+    client.on('error', () => undefined);
+    closeOnRequests(client);
+  });
+}
+
+function parseKey(line: string): ssh2.ParsedKey | undefined {
+  const key = utils.parseKey(line);
+  return key instanceof Error ? undefined : key;
+}
+
+function authenticate(attempt: AuthContext, keys: ssh2.ParsedKey[]): void {
+  if (attempt.method !== 'publickey') return attempt.reject(['publickey']);
+  const { key, signature, blob, hashAlgo } = attempt;
+  const known = keys.find((candidate) => candidate.getPublicSSH().equals(key.data));
+  if (attempt.username !== 'manila' || !known) return attempt.reject(['publickey']);
+  const proven = !signature || (blob && known.verify(blob, signature, hashAlgo));
+  return proven ? attempt.accept() : attempt.reject(['publickey']);
+}
+
+function serveSession(session: Session, run: SshServerOptions['run']): void {
+  session.on('exec', (accept, _reject, { command }) => run(command, accept()));
+  session.on('env', (_accept, reject) => reject?.());
+  session.on('pty', (_accept, reject) => reject?.());
+  session.on('shell', (_accept, reject) => reject?.());
+}
+
+function closeOnRequests(client: Connection): void {
+  client.on('request', (_accept, reject) => reject?.());
+}
