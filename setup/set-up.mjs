@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { SetupError } from './setup-error.mjs';
+import { installMissing, findMissing } from './install-missing.mjs';
+import { project } from './tools.mjs';
+import { debianPackages } from './steps/debian-packages.mjs';
+import { npmPackages } from './steps/npm-packages.mjs';
+import { openstackClient } from './steps/openstack-client.mjs';
+import { serviceImage } from './steps/service-image.mjs';
+import { temporal } from './steps/temporal.mjs';
+
+const steps = (() => {
+  const tier1 = [debianPackages.forPython, npmPackages, temporal];
+  const demo = [debianPackages.forDemo, npmPackages, temporal, serviceImage];
+  const test = [debianPackages.forTest, npmPackages, temporal, serviceImage, openstackClient];
+  return { tier1, demo, test, check: test };
+})();
+
+/** Brings everything there that `purpose` needs; sets the exit code: 0 done, 1 something is missing, 2 wrong use. */
+export async function setUp(purpose = 'test') {
+  const chosen = Object.hasOwn(steps, purpose) ? steps[purpose] : undefined;
+  if (!chosen) {
+    console.error('Usage: node setup/main.mjs [demo|test|tier1|check]');
+    process.exitCode = 2;
+    return;
+  }
+  try {
+    if (purpose === 'check') await check(chosen);
+    else await installMissing(chosen, join(project, '.hawser'));
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(`Set-up failed: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+async function check(chosen) {
+  const missing = await findMissing(chosen);
+  if (missing.length === 0) return;
+  const lines = missing.map(({ step, what }) => `  ${step.name}: ${what}`);
+  throw new SetupError(
+    `missing\n${lines.join('\n')}\n  Run: node ${join(project, 'setup/main.mjs')}`,
+  );
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CommandFailed, run } from '../commands.mjs';
+import { SetupError } from '../setup-error.mjs';
+import { project } from '../tools.mjs';
+
+export const npmPackages = {
+  name: 'npm packages',
+
+  missing() {
+    const installed = lockedPackages('node_modules/.package-lock.json');
+    if (!installed) return 'all of package-lock.json';
+    const wanted = Object.entries(lockedPackages('package-lock.json') ?? {});
+    const stale = wanted.filter(
+      ([path, { version, optional }]) =>
+        path !== '' && (path in installed ? installed[path].version !== version : !optional),
+    );
+    return stale.length > 0 ? `${stale.length} that package-lock.json changed` : undefined;
+  },
+
+  async install() {
+    try {
+      await run(['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: project });
+    } catch (error) {
+      if (!(error instanceof CommandFailed)) throw error;
+      throw new SetupError(
+        `${error.message}\n${error.lastLines}\n  Once that is put right, run: (cd ${project} && npm ci)`,
+      );
+    }
+  },
+};
+
+/** npm keeps in node_modules a lockfile of what is really there, written when it has finished. */
+function lockedPackages(file) {
+  try {
+    return JSON.parse(readFileSync(join(project, file), 'utf8')).packages;
+  } catch {
+    return undefined;
+  }
+}
