@@ -9,11 +9,13 @@ import { dirname } from 'node:path';
 export async function withLock(file, work, onWait) {
   mkdirSync(dirname(file), { recursive: true });
   const holder = spawn('flock', [file, 'sh', '-c', 'echo locked; cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'ignore'],
   });
   const waiting = setTimeout(() => onWait(), 500);
-  // Where there is no flock, set-ups at once are the user's affair.
-  await new Promise((resolve) => holder.once('error', resolve).stdout.once('data', resolve));
+  // Where no lock can be had, set-ups at once are the user's affair.
+  await new Promise((resolve) => {
+    holder.on('error', resolve).on('close', resolve).stdout.once('data', resolve);
+  });
   clearTimeout(waiting);
   try {
     return await work();

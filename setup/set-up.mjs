@@ -23,13 +23,15 @@ export async function setUp(purpose = 'test') {
     process.exitCode = 2;
     return;
   }
+  // Until all is done: an end that nobody expected must not look like success.
+  process.exitCode = 1;
   try {
     if (purpose === 'check') await check(chosen);
     else await installMissing(chosen, join(project, '.hawser'));
+    process.exitCode = 0;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(`Set-up failed: ${error.message}`);
-    process.exitCode = 1;
   }
 }
 
