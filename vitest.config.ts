@@ -8,6 +8,7 @@ export default defineConfig({
           name: 'tier1',
           include: ['test/**/*.test.ts'],
           exclude: ['test/end-to-end/**'],
+          globalSetup: './test/support/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

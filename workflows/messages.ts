@@ -1,4 +1,4 @@
-import { defineUpdate } from '@temporalio/workflow';
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AccessLevel, AccessRule, ServiceInstance, ShareRequest, ShareView } from './model.js';
 
 /** Starts the share, or finds it: repeating the call returns the same share. */
@@ -15,6 +15,9 @@ export const denyAccessUpdate = defineUpdate<AccessRule, [{ rule: string }]>('de
 
 /** Accepted at once; the share's workflow completes when nothing of the share is left. */
 export const deleteShareUpdate = defineUpdate<ShareView, []>('delete');
+
+/** `createShare` tells its share where it was placed, as soon as it was. */
+export const placedSignal = defineSignal<[ServiceInstance]>('placed');
 
 export type JoinResult = { instance: ServiceInstance } | { full: true };
 

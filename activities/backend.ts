@@ -1,0 +1,62 @@
+import { Context } from '@temporalio/activity';
+import type { Cloud } from '../openstack/index.js';
+import type { SshPool } from '../ssh/pool.js';
+import { permanent } from './failures.js';
+
+/** The options of a backend that steps read, by Manila's names. Times are in seconds. */
+export interface BackendOptions {
+  service_image_name: string;
+  service_instance_flavor_id: string;
+  service_instance_name_template: string;
+  service_instance_user: string;
+  service_instance_security_group: string;
+  manila_service_keypair_name: string;
+  service_network_name: string;
+  service_network_cidr: string;
+  service_network_division_mask: number;
+  limit_ssh_access: boolean;
+  share_mount_path: string;
+  share_volume_fstype: 'ext4' | 'ext3';
+  set_zero_reserved_blocks: boolean;
+  volume_name_template: string;
+  cinder_volume_type: string | null;
+  storage_availability_zone: string | null;
+  max_time_to_build_instance: number;
+  max_time_to_create_volume: number;
+  max_time_to_attach: number;
+  max_shares_per_share_server: number;
+  unused_share_server_cleanup_interval: number;
+  automatic_share_server_cleanup: boolean;
+}
+
+export interface Backend {
+  name: string;
+  options: BackendOptions;
+  cloud: Cloud;
+  ssh: SshPool;
+  /** The public half of the key that service instances let in. */
+  publicKey: string;
+}
+
+/** Finds a backend by its name in hawser.yaml. */
+export type Backends = (name: string) => Backend;
+
+export function backendsOf(list: Backend[]): Backends {
+  const byName = new Map(list.map((backend) => [backend.name, backend]));
+  return (name) => {
+    const backend = byName.get(name);
+    if (backend) return forThisStep(backend);
+    const known = [...byName.keys()].join(', ');
+    throw permanent('BackendUnknown', `No backend is named ${name} here; there are: ${known}`);
+  };
+}
+
+/** Requests end when the step is cancelled or its worker stops. */
+function forThisStep(backend: Backend): Backend {
+  const { cloud } = backend;
+  const signal = Context.current().cancellationSignal;
+  return { ...backend, cloud: { ...cloud, ...cloud.withSignal(signal) } };
+}
+
+/** `manila-share-%s` with the id in its place. */
+export const fillTemplate = (template: string, id: string): string => template.replace('%s', id);

@@ -1,0 +1,253 @@
+import type { Flavor, Server } from '../openstack/compute.js';
+import type { Image } from '../openstack/image.js';
+import { generateHostKey } from '../ssh/host-key.js';
+import { fillTemplate, type Backend, type Backends } from './backend.js';
+import { permanent } from './failures.js';
+import { ignoreStatus } from './ignore-status.js';
+import { oldestOnly } from './oldest-only.js';
+import { waitUntil } from './wait.js';
+
+export type ComputeActivities = ReturnType<typeof createComputeActivities>;
+
+interface InstanceRef {
+  backend: string;
+  instanceId: string;
+}
+
+interface AttachmentRef {
+  backend: string;
+  serverId: string;
+  volumeId: string;
+}
+
+const instanceTag = 'hawser:instance_id';
+const hostKeyTag = 'hawser:host_key';
+
+/** Nova and Glance: the servers of service instances, and the volumes attached to them. */
+export function createComputeActivities(backends: Backends) {
+  const serverName = ({ options }: Backend, instanceId: string) =>
+    fillTemplate(options.service_instance_name_template, instanceId);
+
+  const serversOf = async ({ backend, instanceId }: InstanceRef): Promise<Server[]> => {
+    const found = backends(backend);
+    const named = await found.cloud.compute.listServers({ name: serverName(found, instanceId) });
+    return named.filter(({ metadata }) => metadata[instanceTag] === instanceId);
+  };
+
+  return {
+    /** The image and the flavor that the configuration names. Changes nothing. */
+    async resolveImageAndFlavor({
+      backend,
+    }: {
+      backend: string;
+    }): Promise<{ imageId: string; flavorId: string }> {
+      const { cloud, options } = backends(backend);
+      const images = await cloud.image.findImages({ name: options.service_image_name });
+      const flavor = await cloud.compute.findFlavor(options.service_instance_flavor_id);
+      return {
+        imageId: theActiveImage(images, options.service_image_name).id,
+        flavorId: theFlavor(flavor, options.service_instance_flavor_id).id,
+      };
+    },
+
+    /**
+     * Finds the instance's server or boots it, with a host key of its own. Safe to repeat: the port belongs
+     * to one server only, so a twin whose creation was never answered can't come up beside it.
+     */
+    async ensureServer(
+      spec: InstanceRef & { imageId: string; flavorId: string; portId: string },
+    ): Promise<{ serverId: string; hostKey: string }> {
+      const backend = backends(spec.backend);
+      const { compute } = backend.cloud;
+      const server = await oldestOnly({
+        find: () => serversOf(spec),
+        create: async () => {
+          const hostKey = generateHostKey();
+          const { id } = await compute.createServer({
+            name: serverName(backend, spec.instanceId),
+            imageId: spec.imageId,
+            flavorId: spec.flavorId,
+            portIds: [spec.portId],
+            keyName: await ensureKeypair(backend, spec.instanceId),
+            configDrive: true,
+            userData: cloudConfig(hostKey),
+            metadata: {
+              [instanceTag]: spec.instanceId,
+              [hostKeyTag]: hostKey.publicKey,
+              'hawser:backend': backend.name,
+            },
+          });
+          return compute.getServer(id);
+        },
+        remove: ({ id }) => compute.deleteServer(id),
+      });
+      const hostKey = server.metadata[hostKeyTag];
+      if (!hostKey) {
+        throw permanent(
+          'ServerFailed',
+          `Server ${server.id} has lost its metadata ${hostKeyTag}; delete it`,
+        );
+      }
+      return { serverId: server.id, hostKey };
+    },
+
+    /** Returns when Nova calls the server ACTIVE; fails at once on ERROR, with Nova's reason. */
+    async waitForServer({ backend, instanceId, serverId }: InstanceRef & { serverId: string }) {
+      const { cloud, options } = backends(backend);
+      await waitUntil({
+        what: `Server ${serverId} of service instance ${instanceId}`,
+        look: () => cloud.compute.getServer(serverId),
+        describe: ({ status, taskState }) => [status, taskState].filter(Boolean).join(' '),
+        done: ({ status, fault }) => {
+          if (status === 'ERROR') {
+            throw permanent(
+              'ServerFailed',
+              `Server ${serverId} of service instance ${instanceId} went to ERROR: ${fault?.message ?? 'Nova gave no reason'}`,
+            );
+          }
+          return status === 'ACTIVE';
+        },
+        limitMs: options.max_time_to_build_instance * 1000,
+        onTimeout: 'ServerFailed',
+      });
+    },
+
+    /** False when Nova does not know the server any more. */
+    async serverExists({ backend, serverId }: { backend: string; serverId: string }) {
+      const server = await backends(backend).cloud.compute.findServer(serverId);
+      return server !== undefined && !['DELETED', 'SOFT_DELETED'].includes(server.status);
+    },
+
+    /** Deletes every server of the instance and its key pair, and waits until they are gone. Safe to repeat. */
+    async deleteServer(ref: InstanceRef): Promise<void> {
+      const backend = backends(ref.backend);
+      const { compute } = backend.cloud;
+      await waitUntil({
+        what: `The server of service instance ${ref.instanceId}`,
+        look: async () => {
+          const servers = (await serversOf(ref)).filter(
+            ({ status }) => !status.endsWith('DELETED'),
+          );
+          for (const { id, taskState } of servers) {
+            if (taskState !== 'deleting') await compute.deleteServer(id);
+          }
+          return servers;
+        },
+        describe: (servers) =>
+          servers.map(({ taskState, status }) => taskState ?? status).join(', '),
+        done: (servers) => servers.length === 0,
+        limitMs: backend.options.max_time_to_build_instance * 1000,
+        onTimeout: 'ServerFailed',
+      });
+      await compute.deleteKeypair(keypairName(backend, ref.instanceId));
+    },
+
+    /** Attaches the volume and waits until Cinder calls it in-use. Safe to repeat. */
+    async attachVolume({ backend, serverId, volumeId }: AttachmentRef): Promise<void> {
+      const { cloud, options } = backends(backend);
+      if (!(await cloud.compute.findAttachment(serverId, volumeId))) {
+        await cloud.compute.attachVolume(serverId, volumeId);
+      }
+      await waitUntil({
+        what: `Volume ${volumeId} for server ${serverId}`,
+        look: () => cloud.blockStorage.getVolume(volumeId),
+        describe: ({ status }) => status,
+        done: ({ status }) => {
+          if (status.startsWith('error')) {
+            throw permanent(
+              'VolumeFailed',
+              `Volume ${volumeId} went to ${status} while being attached to server ${serverId}`,
+            );
+          }
+          return status === 'in-use';
+        },
+        limitMs: options.max_time_to_attach * 1000,
+        onTimeout: 'VolumeFailed',
+      });
+    },
+
+    /** Detaches the volume and waits until it is free. What is gone counts as detached. Safe to repeat. */
+    async detachVolume({ backend, serverId, volumeId }: AttachmentRef): Promise<void> {
+      const { cloud, options } = backends(backend);
+      await waitUntil({
+        what: `Volume ${volumeId} of server ${serverId}`,
+        look: async () => {
+          const volume = await cloud.blockStorage.findVolume(volumeId);
+          const attached = volume?.attachments.some((one) => one.serverId === serverId);
+          if (attached && volume?.status === 'in-use') {
+            // 409: the server is busy with another volume, or this one is on its way out already.
+            await ignoreStatus(cloud.compute.detachVolume(serverId, volumeId), 404, 409);
+          }
+          return volume;
+        },
+        describe: (volume) => volume?.status ?? 'gone',
+        done: (volume) => !volume || volume.status === 'available' || volume.status === 'error',
+        limitMs: options.max_time_to_attach * 1000,
+        onTimeout: 'VolumeFailed',
+      });
+    },
+  };
+}
+
+/** One key pair an instance, so that no two controllers ever fight over one. */
+function keypairName({ options }: Backend, instanceId: string): string {
+  return `${options.manila_service_keypair_name}-${instanceId}`;
+}
+
+async function ensureKeypair(backend: Backend, instanceId: string): Promise<string> {
+  const { compute } = backend.cloud;
+  const name = keypairName(backend, instanceId);
+  const found = await compute.findKeypair(name);
+  if (found && sameKey(found.publicKey, backend.publicKey)) return name;
+  if (found) await compute.deleteKeypair(name);
+  await compute.createKeypair({ name, publicKey: backend.publicKey });
+  return name;
+}
+
+function sameKey(a: string, b: string): boolean {
+  const withoutComment = (key: string) => key.trim().split(/\s+/, 2).join(' ');
+  return withoutComment(a) === withoutComment(b);
+}
+
+/** JSON is YAML, so both cloud-init and the service image's own script read it. */
+function cloudConfig(hostKey: { privateKey: string; publicKey: string }): string {
+  const config = {
+    ssh_deletekeys: true,
+    ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },
+  };
+  return `#cloud-config\n${JSON.stringify(config)}\n`;
+}
+
+function theActiveImage(images: Image[], name: string): Image {
+  const [image, ...others] = images;
+  if (!image) {
+    throw permanent(
+      'ImageNotFound',
+      `No image is named ${name}; upload the service image or set service_image_name`,
+    );
+  }
+  if (others.length > 0) {
+    const ids = images.map(({ id }) => id).join(', ');
+    throw permanent(
+      'AmbiguousName',
+      `${images.length} images are named ${name}: ${ids}. Keep one, or set service_image_name to an id`,
+    );
+  }
+  if (image.status !== 'active') {
+    throw permanent(
+      'ImageNotActive',
+      `Image ${name} (${image.id}) is ${image.status}; it must be active to boot from it`,
+    );
+  }
+  return image;
+}
+
+function theFlavor(flavor: Flavor | undefined, wanted: string): Flavor {
+  if (!flavor) {
+    throw permanent(
+      'FlavorNotFound',
+      `No flavor has the id or name ${wanted}; create it or set service_instance_flavor_id`,
+    );
+  }
+  return flavor;
+}

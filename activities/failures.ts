@@ -1,0 +1,60 @@
+import { ApplicationFailure } from '@temporalio/activity';
+
+/**
+ * Every way an operation can fail for good, and who should act on it. The same names appear in the Web UI,
+ * in `hawser … -o json` and in docs/operating.md.
+ */
+export const failureTypes = {
+  // The person who asked
+  InvalidInput: 'caller',
+  NetworkNotFound: 'caller',
+  SubnetNotFound: 'caller',
+  AmbiguousName: 'caller',
+  SubnetWithoutRouter: 'caller',
+  // The operator of the cloud
+  ImageNotFound: 'operator',
+  ImageNotActive: 'operator',
+  FlavorNotFound: 'operator',
+  QuotaExceeded: 'operator',
+  NoFreeServiceSubnet: 'operator',
+  ServerFailed: 'operator',
+  VolumeFailed: 'operator',
+  AuthenticationFailed: 'operator',
+  Forbidden: 'operator',
+  RequestRefused: 'operator',
+  NotFound: 'operator',
+  EndpointNotFound: 'operator',
+  BackendUnknown: 'operator',
+  // The operator, at the service instance
+  SshUnreachable: 'operator',
+  HostKeyChanged: 'operator',
+  ImageRequirementsNotMet: 'operator',
+  DeviceNotFound: 'operator',
+  DeviceNotBlank: 'operator',
+  CommandFailed: 'operator',
+  // Nobody: tried again
+  CloudUnreachable: 'retried',
+  CloudBusy: 'retried',
+  HostUnreachable: 'retried',
+} as const;
+
+export type FailureType = keyof typeof failureTypes;
+
+/** Repeating the step would not help. */
+export function permanent(type: FailureType, message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, type);
+}
+
+/** Repeating the step may help; `nextRetryDelayMs` overrides the policy's interval. */
+export function passing(
+  type: FailureType,
+  message: string,
+  nextRetryDelayMs?: number,
+): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    message,
+    nonRetryable: false,
+    nextRetryDelay: nextRetryDelayMs,
+  });
+}

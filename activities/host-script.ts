@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { Context } from '@temporalio/activity';
+import type { InstanceHost } from '../workflows/model.js';
+import type { Backends } from './backend.js';
+
+/**
+ * Makes a function that runs a script of `activities/scripts` as root on a service instance, in one round
+ * trip. Arguments reach the script as data. Answers with what it wrote to standard output.
+ */
+export function hostScript(backends: Backends, file: string, timeoutMs: number) {
+  const script = readFileSync(new URL(`./scripts/${file}.sh`, import.meta.url), 'utf8');
+  return async (host: InstanceHost, ...args: string[]): Promise<string> => {
+    const { stdout } = await backends(host.backend).ssh.run(
+      { address: host.address, hostKey: host.hostKey },
+      { name: file, script, args, timeoutMs },
+      { signal: Context.current().cancellationSignal },
+    );
+    return stdout;
+  };
+}

@@ -1,0 +1,26 @@
+import type { Client } from '@temporalio/client';
+import type { Backends } from './backend.js';
+import { createBlockStorageActivities } from './block-storage.js';
+import { createCifsExportActivities } from './cifs-exports.js';
+import { createComputeActivities } from './compute.js';
+import { createFileSystemActivities } from './file-systems.js';
+import { createNetworkActivities } from './network.js';
+import { createNfsExportActivities } from './nfs-exports.js';
+import { createPlacementActivities } from './placement.js';
+import { createReadinessActivities } from './readiness.js';
+
+export type Activities = ReturnType<typeof createActivities>;
+
+/** Every step there is, by the name that workflows call it. */
+export function createActivities(backends: Backends, temporal: Client) {
+  return {
+    ...createBlockStorageActivities(backends),
+    ...createCifsExportActivities(backends),
+    ...createComputeActivities(backends),
+    ...createFileSystemActivities(backends),
+    ...createNetworkActivities(backends),
+    ...createNfsExportActivities(backends),
+    ...createPlacementActivities(backends, temporal),
+    ...createReadinessActivities(backends),
+  };
+}

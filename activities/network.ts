@@ -1,0 +1,347 @@
+import type { Network, Port, SecurityGroup, Subnet } from '../openstack/network.js';
+import type { ShareNetwork } from '../workflows/model.js';
+import type { Backend, Backends } from './backend.js';
+import { freeSubnets } from './cidr.js';
+import { permanent } from './failures.js';
+import { ignoreStatus } from './ignore-status.js';
+import { oldestOnly } from './oldest-only.js';
+
+export type NetworkActivities = ReturnType<typeof createNetworkActivities>;
+
+interface NetworkRef {
+  backend: string;
+  shareNetwork: ShareNetwork;
+}
+
+export interface ServiceSubnet {
+  networkId: string;
+  subnetId: string;
+  cidr: string;
+}
+
+/**
+ * Set in one request with what it marks, so that nothing of ours is ever without it. Neutron's tags need a
+ * second request, and a crash between the two would leave a stranger.
+ */
+const mark = (kind: string, id: string) => `hawser:${kind}=${id}`;
+
+/** Neutron: tenants' networks are read; the service network, its ports and its security group are ours. */
+export function createNetworkActivities(backends: Backends) {
+  const serviceNetworks = async ({ cloud, options }: Backend): Promise<Network[]> => {
+    const { projectId } = await cloud.session.authenticate();
+    const name = options.service_network_name;
+    return cloud.network.listNetworks({ name, project_id: projectId });
+  };
+
+  const serviceSubnets = async (
+    backend: Backend,
+    shareNetwork: ShareNetwork,
+  ): Promise<Subnet[]> => {
+    const name = subnetName(shareNetwork);
+    const subnets = await backend.cloud.network.listSubnets({ name });
+    return subnets.filter(
+      ({ description }) => description === mark('share_network', shareNetwork.id),
+    );
+  };
+
+  const portsOf = async ({ backend, instanceId }: { backend: string; instanceId: string }) => {
+    const ports = await backends(backend).cloud.network.listPorts({ name: portName(instanceId) });
+    return ports.filter(({ description }) => description === mark('instance', instanceId));
+  };
+
+  const securityGroups = async ({ cloud, options }: Backend): Promise<SecurityGroup[]> => {
+    const { projectId } = await cloud.session.authenticate();
+    const name = options.service_instance_security_group;
+    return cloud.network.listSecurityGroups({ name, project_id: projectId });
+  };
+
+  return {
+    /** The ids behind `NETWORK[/SUBNET]`, and the router that leads out of it. Changes nothing. */
+    async resolveShareNetwork({
+      backend,
+      shareNetwork,
+    }: {
+      backend: string;
+      shareNetwork: string;
+    }): Promise<ShareNetwork> {
+      const { cloud } = backends(backend);
+      const [networkName = '', subnetName] = shareNetwork.split('/');
+      const network = await findTenantNetwork(cloud.network, networkName);
+      const subnet = await findTenantSubnet(cloud.network, network, subnetName);
+      const routerId = await findRouter(cloud.network, subnet);
+      return { id: subnet.id, networkId: network.id, subnetId: subnet.id, routerId };
+    },
+
+    /**
+     * The service subnet of a share network: network, subnet and router interface, each found or created.
+     * Safe to repeat, and beside others that do the same for other share networks.
+     */
+    async ensureServiceNetwork({
+      backend: name,
+      shareNetwork,
+    }: NetworkRef): Promise<ServiceSubnet> {
+      const backend = backends(name);
+      const { network } = backend.cloud;
+      const { service_network_name } = backend.options;
+      const service = await oldestOnly({
+        find: () => serviceNetworks(backend),
+        create: () =>
+          network.createNetwork({
+            name: service_network_name,
+            description: mark('service_network', backend.name),
+          }),
+        remove: ({ id }) => ignoreStatus(network.deleteNetwork(id), 409),
+      });
+      const subnet = await oldestOnly({
+        find: () => serviceSubnets(backend, shareNetwork),
+        create: () => createServiceSubnet(backend, service, shareNetwork),
+        remove: ({ id }) => ignoreStatus(network.deleteSubnet(id), 409),
+      });
+      await ensureRouterInterface(network, shareNetwork.routerId, subnet);
+      return { networkId: service.id, subnetId: subnet.id, cidr: subnet.cidr };
+    },
+
+    /**
+     * Takes the service subnet off the router and deletes it, and the service network with its last subnet.
+     * What other service instances still use stays. Safe to repeat.
+     */
+    async releaseServiceNetwork({ backend: name, shareNetwork }: NetworkRef): Promise<void> {
+      const backend = backends(name);
+      const { network } = backend.cloud;
+      for (const subnet of await serviceSubnets(backend, shareNetwork)) {
+        const ports = await network.listPorts({ network_id: subnet.networkId });
+        const here = ports.filter(({ fixedIps }) =>
+          fixedIps.some((ip) => ip.subnetId === subnet.id),
+        );
+        if (here.some(({ description }) => description.startsWith(mark('instance', '')))) return;
+        // 404 and 400: the router is gone, or has no interface there.
+        await ignoreStatus(
+          network.removeRouterInterface(shareNetwork.routerId, { subnetId: subnet.id }),
+          400,
+          404,
+        );
+        await ignoreStatus(network.deleteSubnet(subnet.id), 409);
+      }
+      for (const { id, description } of await serviceNetworks(backend)) {
+        if (!description.startsWith(mark('service_network', ''))) continue;
+        const left = await network.listSubnets({ network_id: id });
+        if (left.length === 0) await ignoreStatus(network.deleteNetwork(id), 409);
+      }
+    },
+
+    /** The security group of service instances, its rules compared one by one. Safe to repeat. */
+    async ensureSecurityGroup({ backend: name }: { backend: string }) {
+      const backend = backends(name);
+      const { network } = backend.cloud;
+      const group = await oldestOnly({
+        find: () => securityGroups(backend),
+        create: () =>
+          network.createSecurityGroup({
+            name: backend.options.service_instance_security_group,
+            description: mark('security_group', backend.name),
+          }),
+        remove: ({ id }) => ignoreStatus(network.deleteSecurityGroup(id), 409),
+      });
+      const present = await network.listSecurityGroupRules({ security_group_id: group.id });
+      for (const rule of wantedRules(backend)) {
+        const found = present.some(
+          (one) =>
+            one.direction === 'ingress' &&
+            one.ethertype === 'IPv4' &&
+            one.protocol === rule.protocol &&
+            one.portRangeMin === rule.port &&
+            one.portRangeMax === rule.port &&
+            [null, '0.0.0.0/0'].includes(one.remoteIpPrefix) &&
+            one.remoteGroupId === null,
+        );
+        if (found) continue;
+        // 409: somebody made the same rule meanwhile.
+        await ignoreStatus(
+          network.createSecurityGroupRule({
+            securityGroupId: group.id,
+            direction: 'ingress',
+            ethertype: 'IPv4',
+            protocol: rule.protocol,
+            portRangeMin: rule.port,
+            portRangeMax: rule.port,
+          }),
+          409,
+        );
+      }
+      return { securityGroupId: group.id };
+    },
+
+    /** Deletes the security group if it is ours and nobody uses it. Safe to repeat. */
+    async deleteSecurityGroup({ backend: name }: { backend: string }): Promise<void> {
+      const backend = backends(name);
+      for (const { id, description } of await securityGroups(backend)) {
+        if (!description.startsWith(mark('security_group', ''))) continue;
+        await ignoreStatus(backend.cloud.network.deleteSecurityGroup(id), 409);
+      }
+    },
+
+    /** The instance's port on the service subnet, in the security group from the start. Safe to repeat. */
+    async ensureServerPort(spec: {
+      backend: string;
+      instanceId: string;
+      networkId: string;
+      subnetId: string;
+      securityGroupId: string;
+    }): Promise<{ portId: string; address: string }> {
+      const { network } = backends(spec.backend).cloud;
+      const port = await oldestOnly({
+        find: () => portsOf(spec),
+        create: () =>
+          network.createPort({
+            name: portName(spec.instanceId),
+            description: mark('instance', spec.instanceId),
+            networkId: spec.networkId,
+            fixedIps: [{ subnetId: spec.subnetId }],
+            securityGroupIds: [spec.securityGroupId],
+          }),
+        remove: ({ id }) => network.deletePort(id),
+      });
+      return { portId: port.id, address: addressOf(port) };
+    },
+
+    /** Deletes the instance's ports. Safe to repeat. */
+    async deleteServerPort(ref: { backend: string; instanceId: string }): Promise<void> {
+      const { network } = backends(ref.backend).cloud;
+      for (const { id } of await portsOf(ref)) await network.deletePort(id);
+    },
+  };
+}
+
+type NetworkApi = Backend['cloud']['network'];
+
+const portName = (instanceId: string) => `hawser-${instanceId}`;
+const subnetName = ({ id }: ShareNetwork) => `hawser-${id}`;
+
+function addressOf(port: Port): string {
+  const [ip] = port.fixedIps;
+  if (!ip) throw permanent('RequestRefused', `Port ${port.id} has no address`);
+  return ip.ipAddress;
+}
+
+async function findTenantNetwork(network: NetworkApi, wanted: string): Promise<Network> {
+  const byId = await network.findNetwork(wanted);
+  if (byId) return byId;
+  const named = await network.listNetworks({ name: wanted });
+  return theOnly(named, wanted, 'network', 'NetworkNotFound');
+}
+
+async function findTenantSubnet(
+  network: NetworkApi,
+  { id, name }: Network,
+  wanted: string | undefined,
+): Promise<Subnet> {
+  const subnets = await network.listSubnets({ network_id: id });
+  const label = wanted ?? `on network ${name || id}`;
+  const candidates =
+    wanted === undefined
+      ? subnets
+      : subnets.filter((subnet) => subnet.id === wanted || subnet.name === wanted);
+  return theOnly(candidates, label, 'subnet', 'SubnetNotFound');
+}
+
+function theOnly<T extends { id: string }>(
+  found: T[],
+  wanted: string,
+  kind: 'network' | 'subnet',
+  missing: 'NetworkNotFound' | 'SubnetNotFound',
+): T {
+  const [one, ...others] = found;
+  if (!one) throw permanent(missing, `There is no ${kind} ${wanted}`);
+  if (others.length === 0) return one;
+  const ids = found.map(({ id }) => id).join(', ');
+  throw permanent(
+    'AmbiguousName',
+    `${found.length} ${kind}s match ${wanted}: ${ids}. Give the id (NETWORK/SUBNET)`,
+  );
+}
+
+/** The router of the subnet's gateway: the service instance is reached through it. */
+async function findRouter(network: NetworkApi, subnet: Subnet): Promise<string> {
+  const name = subnet.name || subnet.id;
+  if (!subnet.gatewayIp) {
+    throw permanent(
+      'SubnetWithoutRouter',
+      `Subnet ${name} (${subnet.id}) has no gateway; clients could not reach the service network. Set a gateway with a router`,
+    );
+  }
+  const ports = await network.listPorts({ network_id: subnet.networkId });
+  const port = ports.find(
+    ({ deviceOwner, fixedIps }) =>
+      deviceOwner.startsWith('network:') &&
+      deviceOwner.includes('router') &&
+      fixedIps.some((ip) => ip.subnetId === subnet.id && ip.ipAddress === subnet.gatewayIp),
+  );
+  const router = port && (await network.findRouter(port.deviceId));
+  if (!router) {
+    throw permanent(
+      'SubnetWithoutRouter',
+      `No router has the gateway ${subnet.gatewayIp} of subnet ${name} (${subnet.id}); add the subnet to a router`,
+    );
+  }
+  return router.id;
+}
+
+async function createServiceSubnet(
+  { cloud, options }: Backend,
+  service: Network,
+  shareNetwork: ShareNetwork,
+): Promise<Subnet> {
+  const { service_network_cidr: whole, service_network_division_mask: mask } = options;
+  const firstFree = async () => {
+    const taken = await cloud.network.listSubnets({ network_id: service.id });
+    return freeSubnets(
+      whole,
+      mask,
+      taken.map((subnet) => subnet.cidr),
+    ).next().value;
+  };
+  for (let cidr = await firstFree(); cidr;) {
+    try {
+      return await cloud.network.createSubnet({
+        name: subnetName(shareNetwork),
+        description: mark('share_network', shareNetwork.id),
+        networkId: service.id,
+        cidr,
+        ipVersion: 4,
+        enableDhcp: true,
+      });
+    } catch (error) {
+      // Neutron refuses an overlap with a plain 400: it was one if the part is no longer free.
+      const next = await firstFree();
+      if (next === cidr) throw error;
+      cidr = next;
+    }
+  }
+  throw permanent(
+    'NoFreeServiceSubnet',
+    `Every /${mask} of ${whole} is in use on network ${service.name} (${service.id}); widen service_network_cidr or delete unused service instances`,
+  );
+}
+
+async function ensureRouterInterface(network: NetworkApi, routerId: string, subnet: Subnet) {
+  const interfaces = await network.listPorts({ device_id: routerId, network_id: subnet.networkId });
+  const present = interfaces.some(({ fixedIps }) =>
+    fixedIps.some((ip) => ip.subnetId === subnet.id),
+  );
+  if (!present) await network.addRouterInterface(routerId, { subnetId: subnet.id });
+}
+
+interface WantedRule {
+  protocol: 'tcp' | 'udp' | 'icmp';
+  port: number | null;
+}
+
+/** What Manila opens, without WinRM: SSH, SMB, NFS with its helpers, ping. */
+function wantedRules({ options }: Backend): WantedRule[] {
+  const tcp = [...(options.limit_ssh_access ? [] : [22]), 111, 139, 445, 2049, 20048];
+  return [
+    ...tcp.map((port) => ({ protocol: 'tcp' as const, port })),
+    ...[111, 2049, 20048].map((port) => ({ protocol: 'udp' as const, port })),
+    { protocol: 'icmp', port: null },
+  ];
+}

@@ -1,0 +1,57 @@
+import type { AccessLevel, ExportLocation, InstanceHost } from '../workflows/model.js';
+import type { Backends } from './backend.js';
+import { passing } from './failures.js';
+import { hostScript } from './host-script.js';
+import { mountPath, shareName } from './share-paths.js';
+
+export type NfsExportActivities = ReturnType<typeof createNfsExportActivities>;
+
+export interface Access {
+  to: string;
+  level: AccessLevel;
+}
+
+/** NFS exports: one file per share under /etc/exports.d. */
+export function createNfsExportActivities(backends: Backends) {
+  const apply = hostScript(backends, 'apply-nfs-exports', 60_000);
+
+  return {
+    /**
+     * Exports the share to exactly these clients (to nobody when the list is empty), and reads back what the
+     * kernel exports. Safe to repeat.
+     */
+    async applyNfsExports({
+      host,
+      shareId,
+      rules,
+    }: {
+      host: InstanceHost & { exportAddress?: string };
+      shareId: string;
+      rules: Access[];
+    }): Promise<ExportLocation[]> {
+      const { options } = backends(host.backend);
+      const path = mountPath(options, shareId);
+      const clients = exportClients(rules);
+      const exported = await apply(host, shareName(options, shareId), path, ...clients.flat());
+      const wanted = clients.map((client) => client.join(' ')).sort();
+      const seen = exported.split('\n').filter(Boolean).sort();
+      if (wanted.join('\n') !== seen.join('\n')) {
+        throw passing(
+          'CommandFailed',
+          `${host.address} exports ${path} to [${seen.join(', ')}], wanted [${wanted.join(', ')}]`,
+        );
+      }
+      return [{ path: `${host.exportAddress ?? host.address}:${path}`, adminOnly: false }];
+    },
+  };
+}
+
+/** The whole world is a star to the NFS server, which takes `0.0.0.0/0` for the name of a host. */
+function exportClients(rules: Access[]): [client: string, level: AccessLevel][] {
+  const levels = new Map<string, AccessLevel>();
+  for (const { to, level } of rules) {
+    const client = to.endsWith('/0') ? '*' : to;
+    levels.set(client, levels.get(client) === 'rw' ? 'rw' : level);
+  }
+  return [...levels];
+}

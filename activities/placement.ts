@@ -1,0 +1,85 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import {
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  type Client,
+} from '@temporalio/client';
+import { joinUpdate, leaveUpdate, type JoinResult } from '../workflows/messages.js';
+import { serviceInstanceWorkflowId, type ShareNetwork } from '../workflows/model.js';
+import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
+import type { Backends } from './backend.js';
+
+export type PlacementActivities = ReturnType<typeof createPlacementActivities>;
+
+interface Place {
+  backend: string;
+  instanceId: string;
+  shareId: string;
+}
+
+/** Speaks to the workflows of service instances on behalf of shares. */
+export function createPlacementActivities(backends: Backends, temporal: Client) {
+  return {
+    /**
+     * Takes a place on the service instance, starting its workflow if there is none, and waits until the
+     * instance is active. Safe to repeat: a share has one place at most.
+     */
+    async joinServiceInstance({
+      backend,
+      instanceId,
+      shareId,
+      shareNetwork,
+    }: Place & { shareNetwork: ShareNetwork }): Promise<JoinResult> {
+      const { options, name } = backends(backend);
+      const start: ServiceInstanceEntityInput = {
+        instanceId,
+        backend: name,
+        shareNetwork,
+        options: {
+          maxShares: options.max_shares_per_share_server,
+          unusedCleanupMs: options.automatic_share_server_cleanup
+            ? options.unused_share_server_cleanup_interval * 60_000
+            : null,
+        },
+      };
+      const operation = new WithStartWorkflowOperation<typeof serviceInstance>('serviceInstance', {
+        workflowId: serviceInstanceWorkflowId(instanceId),
+        taskQueue: Context.current().info.taskQueue,
+        args: [start],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        staticSummary: `Service instance ${instanceId}`,
+      });
+      const update = await refusalAsIs(
+        temporal.workflow.startUpdateWithStart(joinUpdate, {
+          startWorkflowOperation: operation,
+          waitForStage: 'ACCEPTED',
+          args: [{ shareId }],
+        }),
+      );
+      return Promise.race([refusalAsIs(update.result()), Context.current().cancelled]);
+    },
+
+    /** Gives the place back; a workflow that is gone has no place to give back. Safe to repeat. */
+    async leaveServiceInstance({ instanceId, shareId }: Place): Promise<void> {
+      const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
+      try {
+        await handle.executeUpdate(leaveUpdate, { args: [{ shareId }] });
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+  };
+}
+
+/** An update's own failure says whether trying again helps; it is passed on as it came. */
+async function refusalAsIs<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+      throw error.cause;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { HostUnreachable, SshAuthenticationRefused } from '../ssh/errors.js';
+import type { InstanceHost } from '../workflows/model.js';
+import type { Backends } from './backend.js';
+import { permanent } from './failures.js';
+import { waitUntil } from './wait.js';
+
+export type ReadinessActivities = ReturnType<typeof createReadinessActivities>;
+
+const requirements = readFileSync(new URL('../image/requirements.sh', import.meta.url), 'utf8');
+
+const reportSchema = z.object({
+  checks: z.array(
+    z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), fix: z.string() }),
+  ),
+});
+
+export type RequirementsReport = z.infer<typeof reportSchema>;
+
+/** Whether a service instance can do its work. */
+export function createReadinessActivities(backends: Backends) {
+  const check = async (host: InstanceHost): Promise<RequirementsReport> => {
+    const { stdout } = await backends(host.backend).ssh.run(
+      { address: host.address, hostKey: host.hostKey },
+      { name: 'image-requirements', script: requirements, timeoutMs: 120_000 },
+      { signal: Context.current().cancellationSignal },
+    );
+    return reportSchema.parse(JSON.parse(stdout));
+  };
+
+  return {
+    /** Returns when the host lets us in with our key and proves its pinned host key. Safe to repeat. */
+    async waitForSsh({ host }: { host: InstanceHost }): Promise<void> {
+      const { ssh, options } = backends(host.backend);
+      await waitUntil<string>({
+        what: `SSH on ${host.address} of service instance ${host.instanceId}`,
+        look: async () => {
+          try {
+            await ssh.ping({ address: host.address, hostKey: host.hostKey });
+            return 'in';
+          } catch (error) {
+            // While it boots it is silent, then may not know our key yet; a foreign host key is final.
+            if (error instanceof HostUnreachable || error instanceof SshAuthenticationRefused) {
+              return error.message;
+            }
+            throw error;
+          }
+        },
+        describe: (state) => `not ready (${state})`,
+        done: (state) => state === 'in',
+        limitMs: options.max_time_to_build_instance * 1000,
+        onTimeout: 'SshUnreachable',
+      });
+    },
+
+    /** Fails with the list of what the instance lacks. Changes nothing. */
+    async checkImageRequirements({ host }: { host: InstanceHost }): Promise<void> {
+      const missing = (await check(host)).checks.filter(({ ok }) => !ok);
+      if (missing.length === 0) return;
+      const list = missing.map(({ name, detail, fix }) => `${name}: ${detail} (${fix})`).join('; ');
+      throw permanent(
+        'ImageRequirementsNotMet',
+        `Server ${host.serverId} does not meet the image requirements: ${list}`,
+      );
+    },
+
+    /** The whole report, for people. Changes nothing. */
+    async reportImageRequirements({ host }: { host: InstanceHost }): Promise<RequirementsReport> {
+      return check(host);
+    },
+  };
+}

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# mount-share SHARE-ID SERIAL PATH FSTYPE
+# Mounts the device now and, by its UUID, at each boot.
+root=${HAWSER_ROOT:-}
+share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4
+fstab=$root/etc/fstab
+
+uuid=$(blkid --probe --match-tag UUID --output value "$device")
+line="UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2"
+
+mkdir --parents "$root/run/lock"
+exec 9>"$root/run/lock/hawser-fstab"
+flock 9
+if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then
+  { grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" || [[ $? == 1 ]]; echo "$line"; } >"$fstab.hawser"
+  mv "$fstab.hawser" "$fstab"
+fi
+flock --unlock 9
+
+mkdir --parents "$root$path"
+if mountpoint --quiet "$root$path"; then
+  mounted=$(findmnt --noheadings --output UUID --mountpoint "$root$path")
+  [[ $mounted == "$uuid" ]] || {
+    echo "$path holds another file system (UUID $mounted, wanted $uuid); unmount it first" >&2
+    exit 65
+  }
+else
+  mount "$root$path"
+fi
+chmod 0777 "$root$path"

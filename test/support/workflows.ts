@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { inject } from 'vitest';
+import { createPlacementActivities } from '../../activities/placement.js';
+import type { Activities } from '../../activities/index.js';
+import type { Backend } from '../../activities/backend.js';
+import { taskQueue } from '../../workflows/model.js';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+export interface Rig {
+  client: Client;
+  backend: string;
+  /** Steps in the order in which they were called. */
+  calls: string[];
+  run<T>(story: () => Promise<T>): Promise<T>;
+}
+
+export type Steps = Partial<Omit<Activities, 'joinServiceInstance' | 'leaveServiceInstance'>>;
+
+/**
+ * A worker for the real workflows with fake steps, on a task queue of its own. Joining and leaving a service
+ * instance are the real activities, for they speak to Temporal only.
+ */
+export async function createRig(
+  steps: Steps = {},
+  options: Partial<Backend['options']> = {},
+): Promise<Rig> {
+  const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
+  const client = new Client({ connection });
+  const backend = `test-${randomUUID().slice(0, 8)}`;
+  const calls: string[] = [];
+  const fakes = Object.fromEntries(
+    Object.entries({ ...goodSteps, ...steps }).map(([name, step]) => [
+      name,
+      (...args: unknown[]) => {
+        calls.push(name);
+        return Reflect.apply(step, undefined, args);
+      },
+    ]),
+  );
+  const placement = createPlacementActivities(() => fakeBackend(backend, options), client);
+  const worker = await Worker.create({
+    connection,
+    taskQueue: taskQueue(backend),
+    workflowBundle: { code: inject('workflowCode') },
+    activities: { ...fakes, ...placement },
+  });
+  return {
+    client,
+    backend,
+    calls,
+    run: async (story) => {
+      try {
+        return await worker.runUntil(story());
+      } finally {
+        await connection.close();
+      }
+    },
+  };
+}
+
+/** Only what joining an instance reads of a backend. */
+function fakeBackend(name: string, options: Partial<Backend['options']>): Backend {
+  return {
+    name,
+    options: {
+      max_shares_per_share_server: 26,
+      automatic_share_server_cleanup: false,
+      unused_share_server_cleanup_interval: 10,
+      ...options,
+    },
+  } as Backend;
+}
+
+const goodSteps: Steps = {
+  resolveShareNetwork: async () => ({ id: 's1', networkId: 'n1', subnetId: 's1', routerId: 'r1' }),
+  resolveImageAndFlavor: async () => ({ imageId: 'i1', flavorId: '100' }),
+  ensureServiceNetwork: async () => ({ networkId: 'sn', subnetId: 'ss', cidr: '10.254.0.0/28' }),
+  releaseServiceNetwork: async () => {},
+  ensureSecurityGroup: async () => ({ securityGroupId: 'sg' }),
+  deleteSecurityGroup: async () => {},
+  ensureServerPort: async () => ({ portId: 'p1', address: '10.254.0.5' }),
+  deleteServerPort: async () => {},
+  ensureServer: async () => ({ serverId: 'v1', hostKey: 'ssh-ed25519 AAAA' }),
+  waitForServer: async () => {},
+  deleteServer: async () => {},
+  serverExists: async () => true,
+  waitForSsh: async () => {},
+  checkImageRequirements: async () => {},
+  ensureVolume: async () => ({ volumeId: 'vol1' }),
+  findVolume: async () => ({ volumeId: 'vol1' }),
+  deleteVolume: async () => {},
+  attachVolume: async () => {},
+  detachVolume: async () => {},
+  formatVolume: async () => {},
+  mountShare: async () => {},
+  unmountShare: async () => {},
+  applyNfsExports: async () => [{ path: '10.254.0.5:/shares/x', adminOnly: false }],
+  applyCifsShare: async () => [{ path: '\\\\10.254.0.5\\x', adminOnly: false }],
+  removeCifsShare: async () => {},
+};

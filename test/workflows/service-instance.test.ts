@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { WorkflowFailedError } from '@temporalio/client';
+import { expect, test } from 'vitest';
+import { deleteInstanceUpdate } from '../../workflows/messages.js';
+import {
+  serviceInstanceId,
+  serviceInstanceWorkflowId,
+  taskQueue,
+  type ShareRequest,
+} from '../../workflows/model.js';
+import type { createShare } from '../../workflows/create-share.js';
+import { createRig, type Rig } from '../support/workflows.js';
+
+/** The operation alone, without the share's own workflow: its failure arrives here. */
+function runCreate(rig: Rig) {
+  const request: ShareRequest = {
+    id: randomUUID(),
+    name: 'x',
+    protocol: 'NFS',
+    sizeGib: 1,
+    shareNetwork: 'net',
+    backend: rig.backend,
+  };
+  return rig.client.workflow.execute<typeof createShare>('createShare', {
+    workflowId: `createShare-${request.id}`,
+    taskQueue: taskQueue(rig.backend),
+    args: [request],
+  });
+}
+
+/** A step at work that stops when it is told to, as the real ones do. */
+async function untilCancelled(): Promise<void> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(), 200);
+  await context.cancelled.finally(() => clearInterval(timer));
+}
+
+const instanceHandle = (rig: Rig, ordinal = 0) =>
+  rig.client.workflow.getHandle(
+    serviceInstanceWorkflowId(serviceInstanceId(rig.backend, 's1', ordinal)),
+  );
+
+test('shares that come at once wait for one instance, and the next one takes over when it is full', async () => {
+  const rig = await createRig({}, { max_shares_per_share_server: 2 });
+  await rig.run(async () => {
+    const made = await Promise.all([runCreate(rig), runCreate(rig), runCreate(rig)]);
+    const ids = made.map(({ instance }) => instance.instanceId).sort();
+    expect(ids).toEqual([`${rig.backend}-s1-0`, `${rig.backend}-s1-0`, `${rig.backend}-s1-1`]);
+  });
+  expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(2);
+});
+
+test.each([
+  ['resolveImageAndFlavor', []],
+  ['ensureServerPort', ['deleteServerPort']],
+  ['waitForServer', ['deleteServer', 'deleteServerPort']],
+  ['checkImageRequirements', ['deleteServer', 'deleteServerPort']],
+] as const)(
+  'a set-up that fails at %s undoes its steps and fails the share',
+  async (step, undone) => {
+    const rig = await createRig({
+      [step]: async () => {
+        throw ApplicationFailure.nonRetryable('no luck', 'ServerFailed');
+      },
+    });
+    await rig.run(async () => {
+      const error = await runCreate(rig).catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(WorkflowFailedError);
+      await expect(instanceHandle(rig).result()).rejects.toThrow(WorkflowFailedError);
+    });
+    const undos = [
+      'deleteServer',
+      'deleteServerPort',
+      'releaseServiceNetwork',
+      'deleteSecurityGroup',
+    ];
+    const seen = rig.calls.filter((name) => undos.includes(name));
+    expect(seen.slice(0, undone.length)).toEqual(undone);
+    const network = ['deleteSecurityGroup', 'releaseServiceNetwork'];
+    const rest = step === 'resolveImageAndFlavor' ? [] : network;
+    expect(seen.slice(undone.length).sort()).toEqual(rest);
+    expect(rig.calls).toContain('deleteVolume');
+  },
+);
+
+test('after a failed set-up the next share sets the instance up anew', async () => {
+  let attempts = 0;
+  const rig = await createRig({
+    waitForServer: async () => {
+      attempts += 1;
+      if (attempts === 1) throw ApplicationFailure.nonRetryable('ERROR', 'ServerFailed');
+    },
+  });
+  await rig.run(async () => {
+    await expect(runCreate(rig)).rejects.toThrow(WorkflowFailedError);
+    const { instance } = await runCreate(rig);
+    expect(instance.instanceId).toBe(`${rig.backend}-s1-0`);
+  });
+});
+
+test('an instance with shares refuses to be deleted, an empty one goes', async () => {
+  const rig = await createRig();
+  await rig.run(async () => {
+    const { instance } = await runCreate(rig);
+    const handle = instanceHandle(rig);
+    await expect(handle.executeUpdate(deleteInstanceUpdate)).rejects.toMatchObject({
+      cause: { type: 'InstanceInUse' },
+    });
+    const view = (await handle.describe()).memo?.['view'] as { shares: string[] };
+    await handle.executeUpdate('leave', { args: [{ shareId: view.shares[0] }] });
+    await handle.executeUpdate(deleteInstanceUpdate);
+    await handle.result();
+    expect(instance.serverId).toBe('v1');
+  });
+  expect(rig.calls.slice(-4)).toEqual([
+    'deleteServer',
+    'deleteServerPort',
+    'releaseServiceNetwork',
+    'deleteSecurityGroup',
+  ]);
+});
+
+test('a cancelled create undoes its steps before it ends', async () => {
+  const rig = await createRig({ formatVolume: untilCancelled });
+  await rig.run(async () => {
+    const id = randomUUID();
+    const handle = await rig.client.workflow.start<typeof createShare>('createShare', {
+      workflowId: `createShare-${id}`,
+      taskQueue: taskQueue(rig.backend),
+      args: [
+        { id, name: 'x', protocol: 'NFS', sizeGib: 1, shareNetwork: 'n', backend: rig.backend },
+      ],
+    });
+    while (!rig.calls.includes('formatVolume')) await new Promise((r) => setTimeout(r, 50));
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+  });
+  expect(rig.calls.slice(-2)).toEqual(['detachVolume', 'deleteVolume']);
+}, 30_000);

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import { expect, test } from 'vitest';
+import {
+  allowAccessUpdate,
+  createUpdate,
+  deleteShareUpdate,
+  denyAccessUpdate,
+} from '../../workflows/messages.js';
+import {
+  serviceInstanceId,
+  serviceInstanceWorkflowId,
+  shareWorkflowId,
+  taskQueue,
+  type ServiceInstanceView,
+  type ShareRequest,
+  type ShareView,
+} from '../../workflows/model.js';
+import type { share } from '../../workflows/share.js';
+import { createRig, type Rig } from '../support/workflows.js';
+
+const requestFor = (rig: Rig, changes: Partial<ShareRequest> = {}): ShareRequest => {
+  const id = randomUUID();
+  return {
+    id,
+    name: id,
+    protocol: 'NFS',
+    sizeGib: 1,
+    shareNetwork: 'net',
+    backend: rig.backend,
+    ...changes,
+  };
+};
+
+const create = (rig: Rig, request: ShareRequest): Promise<ShareView> =>
+  rig.client.workflow.executeUpdateWithStart(createUpdate, {
+    startWorkflowOperation: new WithStartWorkflowOperation<typeof share>('share', {
+      workflowId: shareWorkflowId(request.id),
+      taskQueue: taskQueue(rig.backend),
+      args: [{ request }],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    }),
+    args: [request],
+  });
+
+const handleOf = (rig: Rig, id: string) => rig.client.workflow.getHandle(shareWorkflowId(id));
+
+async function viewOf(rig: Rig, id: string): Promise<ShareView> {
+  const { memo } = await handleOf(rig, id).describe();
+  return memo?.['view'] as ShareView;
+}
+
+async function until(rig: Rig, id: string, status: string): Promise<ShareView> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const view = await viewOf(rig, id).catch(() => undefined);
+    if (view?.status === status && !view.operation) return view;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`share ${id} never became ${status}: ${JSON.stringify(await viewOf(rig, id))}`);
+}
+
+async function refusal(answer: Promise<unknown>): Promise<ApplicationFailure> {
+  const error = await answer.then(() => undefined).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
+  const { cause } = error as WorkflowUpdateFailedError;
+  expect(cause).toBeInstanceOf(ApplicationFailure);
+  return cause as ApplicationFailure;
+}
+
+const instanceOf = async (rig: Rig): Promise<ServiceInstanceView> => {
+  const id = serviceInstanceWorkflowId(serviceInstanceId(rig.backend, 's1', 0));
+  const { memo } = await rig.client.workflow.getHandle(id).describe();
+  return memo?.['view'] as ServiceInstanceView;
+};
+
+test('a share is made, opened, closed and deleted, and its instance keeps no place for it', async () => {
+  const rig = await createRig();
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    expect((await create(rig, request)).status).toBe('creating');
+    const view = await until(rig, request.id, 'available');
+    expect(view.exportLocations).toEqual([{ path: '10.254.0.5:/shares/x', adminOnly: false }]);
+    expect(view.serviceInstance).toBe(`${rig.backend}-s1-0`);
+    expect((await instanceOf(rig)).shares).toEqual([request.id]);
+
+    const handle = handleOf(rig, request.id);
+    const rule = await handle.executeUpdate(allowAccessUpdate, {
+      args: [{ id: 'r1', to: '10.0.0.5/32', level: 'rw' }],
+    });
+    expect(rule).toEqual({ id: 'r1', to: '10.0.0.5', level: 'rw', state: 'active' });
+    await handle.executeUpdate(denyAccessUpdate, { args: [{ rule: '10.0.0.5' }] });
+    expect((await viewOf(rig, request.id)).accessRules).toEqual([]);
+
+    await handle.executeUpdate(deleteShareUpdate);
+    expect((await handle.result()) as ShareView).toMatchObject({ status: 'deleted' });
+    expect((await instanceOf(rig)).shares).toEqual([]);
+  });
+  expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(1);
+});
+
+test('repeating a create returns the same share, and one with other parameters is refused', async () => {
+  const rig = await createRig();
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    const first = await until(rig, request.id, 'available');
+    expect(await create(rig, request)).toEqual(first);
+    const failure = await refusal(create(rig, { ...request, sizeGib: 2 }));
+    expect(failure.type).toBe('ShareExists');
+    expect(failure.message).toContain('sizeGib');
+  });
+  expect(rig.calls.filter((name) => name === 'ensureVolume')).toHaveLength(1);
+});
+
+const undoOfMount = ['unmountShare', 'detachVolume', 'deleteVolume'];
+
+test.each([
+  ['resolveShareNetwork', []],
+  ['ensureVolume', ['deleteVolume']],
+  ['attachVolume', ['detachVolume', 'deleteVolume']],
+  ['formatVolume', ['detachVolume', 'deleteVolume']],
+  ['mountShare', undoOfMount],
+  ['applyCifsShare', ['removeCifsShare', ...undoOfMount]],
+] as const)('a create that fails at %s undoes what was done, last first', async (step, undone) => {
+  const rig = await createRig({
+    [step]: async () => {
+      throw ApplicationFailure.nonRetryable(`${step} broke`, 'VolumeFailed');
+    },
+  });
+  await rig.run(async () => {
+    const request = requestFor(rig, { protocol: 'CIFS' });
+    await create(rig, request);
+    const view = await until(rig, request.id, 'error');
+    expect(view.error).toEqual({ type: 'VolumeFailed', message: `${step} broke` });
+    expect(view.serviceInstance).toBeNull();
+    if (step !== 'resolveShareNetwork') expect((await instanceOf(rig)).shares).toEqual([]);
+  });
+  const undos = ['removeCifsShare', 'unmountShare', 'detachVolume', 'deleteVolume'];
+  expect(rig.calls.filter((name) => undos.includes(name))).toEqual(undone);
+});
+
+test('an undo that fails is reported with what was left, and the others still run', async () => {
+  const rig = await createRig({
+    formatVolume: async () => {
+      throw ApplicationFailure.nonRetryable('not blank', 'DeviceNotBlank');
+    },
+    detachVolume: async () => {
+      throw ApplicationFailure.nonRetryable('stuck in detaching', 'VolumeFailed');
+    },
+  });
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    const { error } = await until(rig, request.id, 'error');
+    expect(error?.type).toBe('UndoIncomplete');
+    expect(error?.message).toContain('not blank');
+    expect(error?.message).toContain('stuck in detaching');
+  });
+  expect(rig.calls).toContain('deleteVolume');
+});
+
+test('access rules are refused when malformed, doubled, unknown or too early', async () => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const rig = await createRig({ formatVolume: () => gate });
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    const handle = handleOf(rig, request.id);
+    const allow = (to: string, id: string = randomUUID()) =>
+      handle.executeUpdate(allowAccessUpdate, { args: [{ id, to, level: 'rw' }] });
+    expect((await refusal(allow('10.0.0.1'))).type).toBe('ShareNotAvailable');
+    expect((await refusal(handle.executeUpdate(deleteShareUpdate))).type).toBe('ShareBusy');
+    open();
+    await until(rig, request.id, 'available');
+    expect((await refusal(allow('10.0.0.300'))).type).toBe('InvalidInput');
+    await allow('10.0.0.1', 'one');
+    expect((await refusal(allow('10.0.0.1', 'two'))).type).toBe('RuleExists');
+    expect(await allow('10.0.0.1', 'one')).toMatchObject({ id: 'one', state: 'active' });
+    const unknown = handle.executeUpdate(denyAccessUpdate, { args: [{ rule: '10.0.0.2' }] });
+    expect((await refusal(unknown)).type).toBe('RuleNotFound');
+  });
+});
+
+test('two rules asked for at once are written one after the other, and both stay', async () => {
+  const rig = await createRig();
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    await until(rig, request.id, 'available');
+    const handle = handleOf(rig, request.id);
+    await Promise.all(
+      ['10.0.0.1', '10.0.0.10'].map((to) =>
+        handle.executeUpdate(allowAccessUpdate, { args: [{ id: to, to, level: 'ro' }] }),
+      ),
+    );
+    const { accessRules } = await until(rig, request.id, 'available');
+    expect(accessRules.map(({ to, state }) => `${to} ${state}`).sort()).toEqual([
+      '10.0.0.1 active',
+      '10.0.0.10 active',
+    ]);
+  });
+});

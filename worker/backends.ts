@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import type { Backend } from '../activities/backend.js';
+import { loadCloudConfig } from '../openstack/cloud-config.js';
+import { connectCloud } from '../openstack/index.js';
+import { SshPool } from '../ssh/pool.js';
+import { ConfigError, type BackendConfig } from './config.js';
+
+/** Builds the clients of one backend. Speaks to nobody yet. */
+export function openBackend(config: BackendConfig, file: string): Backend {
+  const key = (option: 'path_to_private_key' | 'path_to_public_key') => {
+    try {
+      return readFileSync(config[option], 'utf8');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(file, [`backends.${config.name}.${option}: ${reason}`]);
+    }
+  };
+  const env = { ...process.env };
+  if (config.os_client_config_file) env['OS_CLIENT_CONFIG_FILE'] = config.os_client_config_file;
+  return {
+    name: config.name,
+    options: config,
+    cloud: connectCloud(loadCloudConfig({ cloud: config.os_cloud, env })),
+    ssh: new SshPool({
+      user: config.service_instance_user,
+      privateKey: key('path_to_private_key'),
+      proxy: config.ssh_proxy,
+    }),
+    publicKey: key('path_to_public_key').trim(),
+  };
+}

@@ -1,0 +1,92 @@
+import { type ApplicationFailure, Context } from '@temporalio/activity';
+import { failureTypes, passing, permanent, type FailureType } from '../activities/failures.js';
+import {
+  AuthenticationFailed,
+  CloudConfigError,
+  EndpointNotFound,
+  OpenStackError,
+  OpenStackUnreachable,
+} from '../openstack/errors.js';
+import {
+  CommandFailed,
+  CommandTimedOut,
+  ConnectionLost,
+  HostKeyMismatch,
+  HostUnreachable,
+  SshAuthenticationRefused,
+} from '../ssh/errors.js';
+
+/** A script's exit status by which it says that repeating it would not help (sysexits.h). */
+const exitDataError = 65;
+const exitUnavailable = 69;
+
+/** A command that fails this often in a row is not going to work by itself. */
+const commandAttempts = 5;
+
+/** A request may stay in conflict with work under way; minutes of it mean something else is wrong. */
+const busyAttempts = 20;
+
+/** Says once, for every client's error, whether the step is worth repeating. */
+export function toFailure(error: unknown): unknown {
+  if (error instanceof OpenStackError) return fromAnswer(error);
+  if (error instanceof AuthenticationFailed) {
+    return permanent(
+      'AuthenticationFailed',
+      `${error.message}. Check the password or credential in clouds.yaml or OS_*`,
+    );
+  }
+  if (error instanceof CloudConfigError) return permanent('AuthenticationFailed', error.message);
+  if (error instanceof EndpointNotFound) return permanent('EndpointNotFound', error.message);
+  if (error instanceof OpenStackUnreachable) return passing('CloudUnreachable', error.message);
+  if (error instanceof HostKeyMismatch) {
+    return permanent(
+      'HostKeyChanged',
+      `${error.message}. Somebody may be in between: nothing was sent to it`,
+    );
+  }
+  if (error instanceof CommandFailed) return fromCommand(error);
+  if (error instanceof CommandTimedOut) return passing('CommandFailed', error.message);
+  if (
+    error instanceof HostUnreachable ||
+    error instanceof ConnectionLost ||
+    error instanceof SshAuthenticationRefused
+  ) {
+    return passing('HostUnreachable', error.message);
+  }
+  return error;
+}
+
+function fromAnswer(error: OpenStackError): ApplicationFailure {
+  const { status, message } = error;
+  if (status === 413 || isQuota(error)) return permanent('QuotaExceeded', message);
+  if (status === 401) return permanent('AuthenticationFailed', message);
+  if (status === 403) return permanent('Forbidden', message);
+  if (status === 404) return permanent('NotFound', message);
+  if (status === 409 && attempt() < busyAttempts) {
+    return passing('CloudBusy', message, error.retryAfterMs);
+  }
+  if (status === 408 || status === 429 || status >= 500) {
+    return passing(status === 429 ? 'CloudBusy' : 'CloudUnreachable', message, error.retryAfterMs);
+  }
+  return permanent('RequestRefused', message);
+}
+
+/** Nova says 403, Neutron 409, Cinder 413; each with its own word for it. */
+function isQuota({ service, status, code, reason }: OpenStackError): boolean {
+  if (code === 'OverQuota' || code === 'overLimit') return true;
+  return service === 'compute' && status === 403 && reason.includes('Quota exceeded');
+}
+
+function fromCommand(error: CommandFailed): ApplicationFailure {
+  if (error.exitCode === exitDataError) return permanent('DeviceNotBlank', error.message);
+  if (error.exitCode === exitUnavailable) return permanent('DeviceNotFound', error.message);
+  const final = attempt() >= commandAttempts;
+  return final
+    ? permanent('CommandFailed', error.message)
+    : passing('CommandFailed', error.message);
+}
+
+const attempt = (): number => Context.current().info.attempt;
+
+/** For the documentation and its test: every type with who should act. */
+export const listedFailures = Object.entries(failureTypes) as [FailureType, string][];

@@ -1,0 +1,102 @@
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { createActivities } from '../activities/index.js';
+import { backendsOf, type Backend } from '../activities/backend.js';
+import { taskQueue } from '../workflows/model.js';
+import { openBackend } from './backends.js';
+import { loadConfig } from './config.js';
+import { activityInterceptors } from './interceptors.js';
+import { installLogger, type Log } from './logger.js';
+import { registerSearchAttributes } from './register-search-attributes.js';
+
+export interface WorkerOptions {
+  configPath: string;
+  /** Stops taking work and returns when what runs has ended or was handed back. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs a worker for every backend of the configuration until `signal` aborts. Rejects with a `ConfigError`
+ * that lists all mistakes, or with `TemporalUnreachable`, before any work is taken.
+ */
+export async function runWorker({ configPath, signal }: WorkerOptions): Promise<void> {
+  const log = installLogger();
+  const configs = loadConfig(configPath);
+  const backends = configs.map((config) => openBackend(config, configPath));
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const connection = await connect(connectionOptions);
+  try {
+    await registerSearchAttributes(connection, namespace);
+    const temporal = new Client({ connection, namespace });
+    const workers = await createWorkers(backends, temporal, connection, namespace);
+    const stop = () =>
+      workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
+    signal.addEventListener('abort', stop);
+    log.info({ backends: backends.map(({ name }) => name), namespace }, 'worker ready');
+    await Promise.all(workers.map((worker) => worker.run()));
+  } finally {
+    for (const backend of backends) await closeBackend(backend, log);
+    await connection.close();
+  }
+}
+
+export class TemporalUnreachable extends Error {
+  override readonly name = 'TemporalUnreachable';
+
+  constructor(address: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `Temporal is not reachable at ${address} (${reason}). Start it, or set TEMPORAL_ADDRESS; ` +
+        '`hawser dev` starts one with an embedded cloud.',
+      { cause },
+    );
+  }
+}
+
+async function connect(
+  options: ReturnType<typeof loadClientConnectConfig>['connectionOptions'],
+): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(options);
+  } catch (error) {
+    throw new TemporalUnreachable(options.address ?? 'localhost:7233', error);
+  }
+}
+
+async function createWorkers(
+  backends: Backend[],
+  temporal: Client,
+  connection: NativeConnection,
+  namespace: string,
+): Promise<Worker[]> {
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+  });
+  const activities = createActivities(backendsOf(backends), temporal);
+  return Promise.all(
+    backends.map(({ name }) =>
+      Worker.create({
+        connection,
+        namespace,
+        taskQueue: taskQueue(name),
+        workflowBundle,
+        activities,
+        interceptors: { activity: [activityInterceptors] },
+        // A heartbeat is due each second and a dead worker is missed after five.
+        maxHeartbeatThrottleInterval: '2s',
+        shutdownGraceTime: '10s',
+      }),
+    ),
+  );
+}
+
+async function closeBackend({ ssh, cloud, name }: Backend, log: Log): Promise<void> {
+  try {
+    await ssh.close();
+    await cloud.session.close();
+  } catch (error) {
+    log.warn({ error, backend: name }, 'closing the connections failed');
+  }
+}

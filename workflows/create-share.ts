@@ -1,0 +1,112 @@
+import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { BlockStorageActivities } from '../activities/block-storage.js';
+import type { CifsExportActivities } from '../activities/cifs-exports.js';
+import type { ComputeActivities } from '../activities/compute.js';
+import type { FileSystemActivities } from '../activities/file-systems.js';
+import type { NetworkActivities } from '../activities/network.js';
+import type { NfsExportActivities } from '../activities/nfs-exports.js';
+import type { PlacementActivities } from '../activities/placement.js';
+import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
+import { bothOrNeither } from './both-or-neither.js';
+import { placedSignal } from './messages.js';
+import {
+  serviceInstanceId,
+  type ExportLocation,
+  type ServiceInstance,
+  type ShareNetwork,
+  type ShareRequest,
+} from './model.js';
+import { undoOnFailure } from './undo-on-failure.js';
+
+const { resolveShareNetwork } = proxyActivities<NetworkActivities>(cloudCall);
+const { joinServiceInstance, leaveServiceInstance } =
+  proxyActivities<PlacementActivities>(entityCall);
+const { ensureVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
+const { attachVolume, detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
+const { formatVolume, mountShare, unmountShare } =
+  proxyActivities<FileSystemActivities>(remoteCommand);
+const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
+const { applyCifsShare, removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
+
+type OnFailure = (undo: () => Promise<unknown>) => void;
+
+/**
+ * Makes a share that nobody may mount yet, and returns where it is and the paths to mount it by. Leaves
+ * nothing behind if it fails; the service instance stays, for the network's other shares.
+ */
+export async function createShare(
+  share: ShareRequest,
+): Promise<{ instance: ServiceInstance; exportLocations: ExportLocation[] }> {
+  const { id: shareId, backend, sizeGib, protocol } = share;
+  const at = (summary: string) => ({ summary });
+
+  const shareNetwork = await resolveShareNetwork.executeWithOptions(
+    at(`find share network ${share.shareNetwork}`),
+    [{ backend, shareNetwork: share.shareNetwork }],
+  );
+
+  return undoOnFailure(async (onFailure) => {
+    const makeVolume = async () => {
+      onFailure(() => deleteVolume({ backend, shareId }));
+      return ensureVolume.executeWithOptions(at(`create a ${sizeGib} GiB volume`), [
+        { backend, shareId, sizeGib },
+      ]);
+    };
+    const [instance, { volumeId }] = await bothOrNeither(
+      () => joinAnInstance(share, shareNetwork, onFailure),
+      makeVolume,
+    );
+    const host = { ...instance };
+
+    onFailure(() => detachVolume({ backend, serverId: instance.serverId, volumeId }));
+    await attachVolume.executeWithOptions(
+      at(`attach volume ${volumeId} to server ${instance.serverId}`),
+      [{ backend, serverId: instance.serverId, volumeId }],
+    );
+
+    await formatVolume.executeWithOptions(at(`make a file system on volume ${volumeId}`), [
+      { host, shareId, volumeId },
+    ]);
+
+    onFailure(() => unmountShare({ host, shareId }));
+    await mountShare.executeWithOptions(at(`mount volume ${volumeId} on ${instance.address}`), [
+      { host, shareId, volumeId },
+    ]);
+
+    const exported = at(`export by ${protocol}, closed to all`);
+    if (protocol === 'CIFS') {
+      onFailure(() => removeCifsShare({ host, shareId }));
+      const exportLocations = await applyCifsShare.executeWithOptions(exported, [
+        { host, shareId, rules: [] },
+      ]);
+      return { instance, exportLocations };
+    }
+    onFailure(() => applyNfsExports({ host, shareId, rules: [] }));
+    const exportLocations = await applyNfsExports.executeWithOptions(exported, [
+      { host, shareId, rules: [] },
+    ]);
+    return { instance, exportLocations };
+  });
+}
+
+/** Takes a place on the network's first service instance that has one, setting it up if need be. */
+async function joinAnInstance(
+  { id: shareId, backend }: ShareRequest,
+  shareNetwork: ShareNetwork,
+  onFailure: OnFailure,
+): Promise<ServiceInstance> {
+  for (let ordinal = 0; ; ordinal += 1) {
+    const instanceId = serviceInstanceId(backend, shareNetwork.id, ordinal);
+    onFailure(() => leaveServiceInstance({ backend, instanceId, shareId }));
+    const joined = await joinServiceInstance.executeWithOptions(
+      { summary: `join service instance ${instanceId}` },
+      [{ backend, instanceId, shareNetwork, shareId }],
+    );
+    if ('full' in joined) continue;
+    const { parent } = workflowInfo();
+    if (parent) {
+      await getExternalWorkflowHandle(parent.workflowId).signal(placedSignal, joined.instance);
+    }
+    return joined.instance;
+  }
+}

@@ -1,0 +1,28 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ComputeActivities } from '../activities/compute.js';
+import type { NetworkActivities } from '../activities/network.js';
+import { cloudCall, cloudWait } from './activity-options.js';
+import type { ServiceInstanceInput } from './set-up-service-instance.js';
+
+const { deleteServer } = proxyActivities<ComputeActivities>(cloudWait);
+const { deleteServerPort, releaseServiceNetwork, deleteSecurityGroup } =
+  proxyActivities<NetworkActivities>(cloudCall);
+
+/** Removes the VM, its port and key pair, and what of the network nobody else uses. Safe to repeat. */
+export async function deleteServiceInstance(input: ServiceInstanceInput): Promise<void> {
+  const { instanceId, backend, shareNetwork } = input;
+  await deleteServer.executeWithOptions({ summary: `delete the server of ${instanceId}` }, [
+    { backend, instanceId },
+  ]);
+  await deleteServerPort.executeWithOptions({ summary: `delete the port of ${instanceId}` }, [
+    { backend, instanceId },
+  ]);
+  await releaseServiceNetwork.executeWithOptions(
+    { summary: 'give back the service subnet if nobody else uses it' },
+    [{ backend, shareNetwork }],
+  );
+  await deleteSecurityGroup.executeWithOptions(
+    { summary: 'delete the security group if nobody else uses it' },
+    [{ backend }],
+  );
+}

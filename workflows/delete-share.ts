@@ -1,0 +1,64 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { BlockStorageActivities } from '../activities/block-storage.js';
+import type { CifsExportActivities } from '../activities/cifs-exports.js';
+import type { ComputeActivities } from '../activities/compute.js';
+import type { FileSystemActivities } from '../activities/file-systems.js';
+import type { NfsExportActivities } from '../activities/nfs-exports.js';
+import type { PlacementActivities } from '../activities/placement.js';
+import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
+import type { ServiceInstance, ShareRequest } from './model.js';
+
+const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall);
+const { findVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
+const { serverExists } = proxyActivities<ComputeActivities>(cloudCall);
+const { detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
+const { unmountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
+const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
+const { removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
+
+export interface DeleteShareInput {
+  share: ShareRequest;
+  /** Null for a share that never found a place, or whose create was undone. */
+  instance: ServiceInstance | null;
+}
+
+/** Removes a share and its data; what is already gone counts as removed. Safe to repeat. */
+export async function deleteShare({ share, instance }: DeleteShareInput): Promise<void> {
+  const { id: shareId, backend } = share;
+  if (instance) {
+    await takeOffInstance(share, instance);
+  }
+  await deleteVolume.executeWithOptions({ summary: `delete the volume of share ${shareId}` }, [
+    { backend, shareId },
+  ]);
+  if (instance) {
+    const { instanceId } = instance;
+    await leaveServiceInstance.executeWithOptions(
+      { summary: `leave service instance ${instanceId}` },
+      [{ backend, instanceId, shareId }],
+    );
+  }
+}
+
+async function takeOffInstance(
+  { id: shareId, backend, protocol }: ShareRequest,
+  instance: ServiceInstance,
+): Promise<void> {
+  const { serverId } = instance;
+  if (!(await serverExists({ backend, serverId }))) return;
+
+  const unexport = { summary: `stop exporting by ${protocol}` };
+  if (protocol === 'CIFS') {
+    await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId }]);
+  } else {
+    await applyNfsExports.executeWithOptions(unexport, [{ host: instance, shareId, rules: [] }]);
+  }
+  await unmountShare.executeWithOptions({ summary: `unmount share ${shareId}` }, [
+    { host: instance, shareId },
+  ]);
+  const volume = await findVolume({ backend, shareId });
+  if (!volume) return;
+  await detachVolume.executeWithOptions({ summary: `detach volume ${volume.volumeId}` }, [
+    { backend, serverId, volumeId: volume.volumeId },
+  ]);
+}

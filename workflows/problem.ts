@@ -1,0 +1,31 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  TimeoutFailure,
+  isCancellation,
+} from '@temporalio/workflow';
+import type { Problem } from './model.js';
+
+/** The reason a person can act on, dug out of the failures that Temporal wrapped around it. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof ApplicationFailure) {
+    return { type: error.type ?? 'Failed', message: error.message };
+  }
+  if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) {
+    return problemOf(error.cause);
+  }
+  if (error instanceof CancelledFailure || isCancellation(error)) {
+    return { type: 'Cancelled', message: 'The operation was cancelled.' };
+  }
+  if (error instanceof TimeoutFailure) {
+    return { type: 'TimedOut', message: `The operation took too long (${error.timeoutType}).` };
+  }
+  return { type: 'Failed', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** The same reason as a failure that a caller of an update receives. */
+export function failureOf(problem: Problem): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(problem.message, problem.type);
+}

@@ -1,0 +1,243 @@
+import {
+  ApplicationFailure,
+  ParentClosePolicy,
+  allHandlersFinished,
+  condition,
+  executeChild,
+  makeContinueAsNewFunc,
+  setCurrentDetails,
+  setHandler,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { SearchAttributePair } from '@temporalio/common';
+import { deleteServiceInstance } from './delete-service-instance.js';
+import { deleteInstanceUpdate, joinUpdate, leaveUpdate, type JoinResult } from './messages.js';
+import type { ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
+import { failureOf, problemOf } from './problem.js';
+import { searchAttributes } from './search-attributes.js';
+import { setUpServiceInstance, type ServiceInstanceInput } from './set-up-service-instance.js';
+
+/** What of the configuration rules an instance's life; fixed when it is set up. */
+export interface ServiceInstanceOptions {
+  maxShares: number;
+  /** How long it stays without a share, in milliseconds; null for ever. */
+  unusedCleanupMs: number | null;
+}
+
+export interface ServiceInstanceEntityInput {
+  instanceId: string;
+  backend: string;
+  shareNetwork: ShareNetwork;
+  options: ServiceInstanceOptions;
+  /** Carried over when the workflow continues as new. */
+  state?: ServiceInstanceState;
+}
+
+interface ServiceInstanceState {
+  view: ServiceInstanceView;
+  instance: ServiceInstance | null;
+  operations: number;
+}
+
+/**
+ * One service instance: sets it up, keeps the list of the shares on it, and removes it when it was asked
+ * to or stayed unused. Completes when the instance is gone; fails if it could not be set up.
+ */
+export async function serviceInstance(input: ServiceInstanceEntityInput): Promise<void> {
+  const { instanceId, backend, shareNetwork, options } = input;
+  const state = input.state ?? newInstance(input);
+  const { view } = state;
+  const self: ServiceInstanceInput = { instanceId, backend, shareNetwork };
+  let deleteWanted = false;
+
+  const publish = () => {
+    upsertMemo({ view });
+    upsertSearchAttributes(attributesOf(view));
+    setCurrentDetails(describeInstance(view));
+  };
+
+  const run = async <O>(
+    operation: (input: ServiceInstanceInput) => Promise<O>,
+    summary: string,
+  ): Promise<O> => {
+    state.operations += 1;
+    const workflowId = `${operation.name}-${instanceId}-${state.operations}`;
+    view.operation = { type: operation.name, workflowId, startedAt: new Date().toISOString() };
+    publish();
+    try {
+      return await executeChild(operation, {
+        workflowId,
+        args: [self],
+        staticSummary: summary,
+        memo: { instanceId },
+        typedSearchAttributes: [
+          { key: searchAttributes.backend, value: backend },
+          { key: searchAttributes.shareNetwork, value: shareNetwork.id },
+        ],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      });
+    } finally {
+      view.operation = null;
+    }
+  };
+
+  const setUp = async () => {
+    try {
+      const instance = await run(setUpServiceInstance, `Set up service instance ${instanceId}`);
+      state.instance = instance;
+      Object.assign(view, {
+        status: 'active',
+        serverId: instance.serverId,
+        address: instance.address,
+      });
+    } catch (error) {
+      Object.assign(view, { status: 'error', error: problemOf(error) });
+    }
+    publish();
+  };
+
+  const remove = async () => {
+    view.status = 'deleting';
+    try {
+      await run(deleteServiceInstance, `Delete service instance ${instanceId}`);
+      view.status = 'deleted';
+    } catch (error) {
+      Object.assign(view, { status: 'error', error: problemOf(error) });
+      deleteWanted = false;
+    }
+    publish();
+  };
+
+  setHandler(
+    joinUpdate,
+    async ({ shareId }): Promise<JoinResult> => {
+      if (!view.shares.includes(shareId)) {
+        const closed = view.status === 'error' || view.shares.length >= view.maxShares;
+        if (closed) return { full: true };
+        view.shares.push(shareId);
+        publish();
+      }
+      await condition(() => view.status !== 'creating');
+      if (state.instance && view.status === 'active') return { instance: state.instance };
+      view.shares = view.shares.filter((id) => id !== shareId);
+      throw failureOf(
+        view.error ?? {
+          type: 'InstanceNotActive',
+          message: `Service instance ${instanceId} is gone.`,
+        },
+      );
+    },
+    {
+      validator: ({ shareId }) => {
+        if (deleteWanted || view.status === 'deleting' || view.status === 'deleted') {
+          // Not for ever: the next attempt finds it gone and starts a new one.
+          throw ApplicationFailure.create({
+            type: 'InstanceClosing',
+            message: `Service instance ${instanceId} is being removed; share ${shareId} waits for a new one`,
+          });
+        }
+      },
+    },
+  );
+
+  setHandler(leaveUpdate, ({ shareId }) => {
+    view.shares = view.shares.filter((id) => id !== shareId);
+    publish();
+  });
+
+  setHandler(
+    deleteInstanceUpdate,
+    () => {
+      deleteWanted = true;
+    },
+    {
+      validator: () => {
+        if (view.shares.length > 0) {
+          throw ApplicationFailure.nonRetryable(
+            `Service instance ${instanceId} has shares: ${view.shares.join(', ')}. Delete them first.`,
+            'InstanceInUse',
+          );
+        }
+        if (view.status === 'creating') {
+          throw ApplicationFailure.nonRetryable(
+            `Service instance ${instanceId} is being set up; delete it when that ended.`,
+            'InstanceBusy',
+          );
+        }
+      },
+    },
+  );
+
+  publish();
+  if (view.status === 'creating') await setUp();
+  if (view.status === 'error' && !state.instance) {
+    await condition(allHandlersFinished);
+    throw failureOf(view.error ?? { type: 'Failed', message: 'set-up failed' });
+  }
+
+  const historyGrew = () => workflowInfo().continueAsNewSuggested;
+  const inUse = () => view.shares.length > 0;
+  while (view.status !== 'deleted') {
+    if (inUse()) {
+      await condition(() => deleteWanted || !inUse() || historyGrew());
+    } else {
+      const usedAgain = () => deleteWanted || inUse();
+      const stillUnused =
+        options.unusedCleanupMs === null
+          ? await condition(usedAgain).then(() => false)
+          : !(await condition(usedAgain, options.unusedCleanupMs));
+      if (stillUnused && !inUse()) deleteWanted = true;
+    }
+    if (deleteWanted && !inUse()) await remove();
+    else if (historyGrew()) {
+      await condition(allHandlersFinished);
+      const goOn = makeContinueAsNewFunc<typeof serviceInstance>({
+        memo: { view },
+        typedSearchAttributes: attributesOf(view),
+      });
+      await goOn({ ...input, state });
+    }
+  }
+  await condition(allHandlersFinished);
+}
+
+function newInstance(input: ServiceInstanceEntityInput): ServiceInstanceState {
+  const { instanceId, backend, shareNetwork, options } = input;
+  const view: ServiceInstanceView = {
+    id: instanceId,
+    backend,
+    shareNetwork,
+    status: 'creating',
+    serverId: null,
+    address: null,
+    shares: [],
+    maxShares: options.maxShares,
+    error: null,
+    operation: null,
+    createdAt: new Date().toISOString(),
+  };
+  return { view, instance: null, operations: 0 };
+}
+
+const attributesOf = ({
+  status,
+  backend,
+  shareNetwork,
+}: ServiceInstanceView): SearchAttributePair[] => [
+  { key: searchAttributes.status, value: status },
+  { key: searchAttributes.backend, value: backend },
+  { key: searchAttributes.shareNetwork, value: shareNetwork.id },
+];
+
+function describeInstance(view: ServiceInstanceView): string {
+  return [
+    `**${view.status}**: service instance \`${view.id}\``,
+    ...(view.error ? [`Problem: ${view.error.message}`] : []),
+    ...(view.operation ? [`Running: \`${view.operation.workflowId}\``] : []),
+    ...(view.serverId ? [`Server \`${view.serverId}\` at ${view.address}`] : []),
+    `${view.shares.length} of ${view.maxShares} places taken`,
+    ...view.shares.map((id) => `- share \`${id}\``),
+  ].join('\n\n');
+}

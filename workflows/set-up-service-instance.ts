@@ -1,0 +1,87 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ComputeActivities } from '../activities/compute.js';
+import type { NetworkActivities } from '../activities/network.js';
+import type { ReadinessActivities } from '../activities/readiness.js';
+import { cloudCall, cloudWait, remoteCommand } from './activity-options.js';
+import { bothOrNeither } from './both-or-neither.js';
+import type { ServiceInstance, ShareNetwork } from './model.js';
+import { undoOnFailure } from './undo-on-failure.js';
+
+const { resolveImageAndFlavor, ensureServer } = proxyActivities<ComputeActivities>(cloudCall);
+const { waitForServer, deleteServer } = proxyActivities<ComputeActivities>(cloudWait);
+const {
+  ensureServiceNetwork,
+  releaseServiceNetwork,
+  ensureSecurityGroup,
+  deleteSecurityGroup,
+  ensureServerPort,
+  deleteServerPort,
+} = proxyActivities<NetworkActivities>(cloudCall);
+const { waitForSsh, checkImageRequirements } = proxyActivities<ReadinessActivities>(remoteCommand);
+
+export interface ServiceInstanceInput {
+  instanceId: string;
+  backend: string;
+  shareNetwork: ShareNetwork;
+}
+
+/**
+ * Boots a service instance on the service network behind the tenant's router, and returns it when it
+ * answers SSH and meets the image requirements. Leaves nothing behind if it fails.
+ */
+export async function setUpServiceInstance(input: ServiceInstanceInput): Promise<ServiceInstance> {
+  const { instanceId, backend, shareNetwork } = input;
+  const at = (summary: string) => ({ summary });
+
+  const { imageId, flavorId } = await resolveImageAndFlavor.executeWithOptions(
+    at('find the service image and the flavor'),
+    [{ backend }],
+  );
+
+  return undoOnFailure(async (onFailure) => {
+    const makeNetwork = async () => {
+      onFailure(() => releaseServiceNetwork({ backend, shareNetwork }));
+      return ensureServiceNetwork.executeWithOptions(
+        at(`service subnet on router ${shareNetwork.routerId}`),
+        [{ backend, shareNetwork }],
+      );
+    };
+    const makeSecurityGroup = async () => {
+      onFailure(() => deleteSecurityGroup({ backend }));
+      return ensureSecurityGroup.executeWithOptions(at('security group and its rules'), [
+        { backend },
+      ]);
+    };
+    const [subnet, { securityGroupId }] = await bothOrNeither(makeNetwork, makeSecurityGroup);
+
+    onFailure(() => deleteServerPort({ backend, instanceId }));
+    const { portId, address } = await ensureServerPort.executeWithOptions(
+      at(`port on service subnet ${subnet.cidr}`),
+      [
+        {
+          backend,
+          instanceId,
+          networkId: subnet.networkId,
+          subnetId: subnet.subnetId,
+          securityGroupId,
+        },
+      ],
+    );
+
+    onFailure(() => deleteServer({ backend, instanceId }));
+    const { serverId, hostKey } = await ensureServer.executeWithOptions(
+      at(`boot a server with address ${address}`),
+      [{ backend, instanceId, imageId, flavorId, portId }],
+    );
+    await waitForServer.executeWithOptions(at(`server ${serverId} becomes ACTIVE`), [
+      { backend, instanceId, serverId },
+    ]);
+
+    const host = { backend, instanceId, serverId, address, hostKey };
+    await waitForSsh.executeWithOptions(at(`${address} answers SSH with its pinned host key`), [
+      { host },
+    ]);
+    await checkImageRequirements.executeWithOptions(at('check the image requirements'), [{ host }]);
+    return { ...host, exportAddress: address };
+  });
+}

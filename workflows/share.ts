@@ -1,0 +1,343 @@
+import {
+  ApplicationFailure,
+  ParentClosePolicy,
+  allHandlersFinished,
+  condition,
+  executeChild,
+  makeContinueAsNewFunc,
+  setCurrentDetails,
+  setHandler,
+  upsertMemo,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import type { SearchAttributePair } from '@temporalio/common';
+import { createShare } from './create-share.js';
+import { deleteShare } from './delete-share.js';
+import {
+  allowAccessUpdate,
+  createUpdate,
+  deleteShareUpdate,
+  denyAccessUpdate,
+  placedSignal,
+} from './messages.js';
+import type { AccessRule, ServiceInstance, ShareRequest, ShareView } from './model.js';
+import { failureOf, problemOf } from './problem.js';
+import { searchAttributes } from './search-attributes.js';
+import { updateAccess } from './update-access.js';
+import { canonicalAddress, validateAccess, validateShareRequest } from './validation.js';
+
+export interface ShareInput {
+  request: ShareRequest;
+  /** Carried over when the workflow continues as new. */
+  state?: ShareState;
+}
+
+interface ShareState {
+  view: ShareView;
+  instance: ServiceInstance | null;
+  /** How many operations ran: part of each operation's workflow id. */
+  operations: number;
+}
+
+/**
+ * One share, from creation until nothing of it is left. Requests arrive as updates; operations run one
+ * at a time, in the order of arrival, each as a child workflow. Completes when the share is deleted.
+ */
+export async function share({
+  request,
+  state = newShare(request),
+}: ShareInput): Promise<ShareView> {
+  const { view } = state;
+  const queue: (() => Promise<void>)[] = [];
+
+  const publish = () => {
+    upsertMemo({ view });
+    upsertSearchAttributes([
+      ...attributesOf(view),
+      { key: searchAttributes.serviceInstance, value: view.serviceInstance },
+    ]);
+    setCurrentDetails(describeShare(view));
+  };
+
+  const refuse = (type: string, reason: string): never => {
+    throw ApplicationFailure.nonRetryable(`Share ${view.id}: ${reason}`, type);
+  };
+
+  const requireAvailable = () => {
+    if (view.status !== 'available') {
+      refuse('ShareNotAvailable', `its status is ${view.status}; access rules need it available`);
+    }
+  };
+
+  const inTurn = async (operation: () => Promise<void>): Promise<void> => {
+    let done = false;
+    let failure: unknown;
+    queue.push(async () => {
+      try {
+        await operation();
+      } catch (error) {
+        failure = error;
+      } finally {
+        done = true;
+      }
+    });
+    await condition(() => done);
+    if (failure) throw failure;
+  };
+
+  const run = async <I, O>(
+    operation: (input: I) => Promise<O>,
+    input: I,
+    summary: string,
+  ): Promise<O> => {
+    state.operations += 1;
+    const workflowId = `${operation.name}-${view.id}-${state.operations}`;
+    view.operation = { type: operation.name, workflowId, startedAt: now() };
+    publish();
+    try {
+      return await executeChild(operation, {
+        workflowId,
+        args: [input],
+        staticSummary: summary,
+        memo: { shareId: view.id },
+        typedSearchAttributes: [{ key: searchAttributes.backend, value: view.backend }],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      });
+    } finally {
+      view.operation = null;
+    }
+  };
+
+  const create = async () => {
+    const invalid = validateShareRequest(request);
+    try {
+      if (invalid) throw failureOf({ type: 'InvalidInput', message: invalid });
+      const made = await run(createShare, request, `Create ${describeRequest(request)}`);
+      state.instance = made.instance;
+      view.serviceInstance = made.instance.instanceId;
+      view.exportLocations = made.exportLocations;
+      view.status = 'available';
+    } catch (error) {
+      view.status = 'error';
+      view.error = problemOf(error);
+      // Undone: the share has no place any more, unless undo says otherwise.
+      if (view.error.type !== 'UndoIncomplete') {
+        state.instance = null;
+        view.serviceInstance = null;
+      }
+    }
+    publish();
+  };
+
+  /** Writes the whole list of rules to the service instance; `changed` is the rule it is done for. */
+  const syncAccess = async (changed: AccessRule, rules: AccessRule[], summary: string) => {
+    const instance = state.instance ?? refuse('ShareNotAvailable', 'it is on no service instance');
+    try {
+      await run(updateAccess, { share: request, instance, rules }, summary);
+    } catch (error) {
+      changed.state = 'error';
+      publish();
+      throw failureOf(problemOf(error));
+    }
+    for (const rule of rules) rule.state = 'active';
+  };
+
+  const remove = async () => {
+    view.status = 'deleting';
+    view.error = null;
+    try {
+      await run(
+        deleteShare,
+        { share: request, instance: state.instance },
+        `Delete share ${view.id}`,
+      );
+      Object.assign(view, { status: 'deleted', serviceInstance: null });
+      Object.assign(view, { exportLocations: [], accessRules: [] });
+    } catch (error) {
+      view.status = 'error_deleting';
+      view.error = problemOf(error);
+    }
+    publish();
+  };
+
+  const findRule = (text: string): AccessRule | undefined =>
+    view.accessRules.find((rule) => rule.id === text || rule.to === canonicalOrUndefined(text));
+
+  setHandler(placedSignal, (instance) => {
+    state.instance = instance;
+    view.serviceInstance = instance.instanceId;
+    publish();
+  });
+
+  setHandler(createUpdate, () => view, {
+    validator: (wanted) => {
+      const different = (
+        ['protocol', 'sizeGib', 'shareNetwork', 'backend', 'name'] as const
+      ).filter((field) => wanted[field] !== request[field]);
+      if (different.length > 0) {
+        refuse('ShareExists', `it exists already with another ${different.join(', ')}`);
+      }
+    },
+  });
+
+  setHandler(
+    allowAccessUpdate,
+    async ({ id, to, level }) => {
+      const address = canonicalAddress(to);
+      const same = view.accessRules.find((rule) => rule.id === id);
+      if (same?.state === 'active') return same;
+      const rule: AccessRule = same ?? { id, to: address, level, state: 'queued_to_apply' };
+      if (!same) view.accessRules.push(rule);
+      publish();
+      await inTurn(async () => {
+        requireAvailable();
+        rule.state = 'applying';
+        await syncAccess(rule, [...view.accessRules], `Allow ${level} from ${address}`);
+        publish();
+      });
+      return rule;
+    },
+    {
+      validator: ({ id, to, level }) => {
+        requireAvailable();
+        const invalid = validateAccess(view.protocol, to, level);
+        if (invalid) refuse('InvalidInput', invalid);
+        const address = canonicalAddress(to);
+        const twin = view.accessRules.find((rule) => rule.to === address);
+        if (twin && (twin.id !== id || twin.level !== level)) {
+          refuse(
+            'RuleExists',
+            `rule ${twin.id} gives ${twin.level} to ${address} already; deny it first`,
+          );
+        }
+        const reused = view.accessRules.find((rule) => rule.id === id);
+        if (reused && reused.to !== address) {
+          refuse('RuleExists', `rule ${id} exists for ${reused.to}; choose another id`);
+        }
+      },
+    },
+  );
+
+  setHandler(
+    denyAccessUpdate,
+    async ({ rule: text }) => {
+      const rule = findRule(text) ?? refuse('RuleNotFound', `no access rule is ${text}`);
+      await inTurn(async () => {
+        requireAvailable();
+        // Another request may have taken it away while this one waited.
+        if (!view.accessRules.includes(rule)) return;
+        rule.state = 'denying';
+        const rest = view.accessRules.filter((other) => other !== rule);
+        await syncAccess(rule, rest, `Deny ${rule.to}`);
+        // Filtered anew: rules may have come while the old list was being written.
+        view.accessRules = view.accessRules.filter((other) => other !== rule);
+        publish();
+      });
+      return rule;
+    },
+    {
+      validator: ({ rule }) => {
+        requireAvailable();
+        if (!findRule(rule)) {
+          refuse(
+            'RuleNotFound',
+            `no access rule is ${rule}; list them with: hawser access list ${view.id}`,
+          );
+        }
+      },
+    },
+  );
+
+  setHandler(
+    deleteShareUpdate,
+    () => {
+      if (view.status !== 'deleting') {
+        view.status = 'deleting';
+        queue.push(remove);
+        publish();
+      }
+      return view;
+    },
+    {
+      validator: () => {
+        if (view.status === 'creating') {
+          refuse('ShareBusy', 'it is being created; delete it when that ended');
+        }
+      },
+    },
+  );
+
+  const deleted = () => view.status === 'deleted';
+
+  publish();
+  if (view.status === 'creating') await create();
+  while (!deleted()) {
+    await condition(() => queue.length > 0);
+    await queue.shift()?.();
+    await condition(() => queue.length > 0 || allHandlersFinished());
+    if (queue.length === 0 && !deleted()) {
+      // Without its memo the new run would be unreadable until its first task.
+      const goOn = makeContinueAsNewFunc<typeof share>({
+        memo: { view },
+        typedSearchAttributes: view.serviceInstance
+          ? [
+              ...attributesOf(view),
+              { key: searchAttributes.serviceInstance, value: view.serviceInstance },
+            ]
+          : attributesOf(view),
+      });
+      await goOn({ request, state });
+    }
+  }
+  await condition(allHandlersFinished);
+  return view;
+}
+
+function newShare(request: ShareRequest): ShareState {
+  const view: ShareView = {
+    ...request,
+    status: 'creating',
+    serviceInstance: null,
+    exportLocations: [],
+    accessRules: [],
+    error: null,
+    operation: null,
+    createdAt: now(),
+  };
+  return { view, instance: null, operations: 0 };
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+function canonicalOrUndefined(text: string): string | undefined {
+  try {
+    return canonicalAddress(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function attributesOf(view: ShareView): SearchAttributePair[] {
+  return [
+    { key: searchAttributes.status, value: view.status },
+    { key: searchAttributes.protocol, value: view.protocol },
+    { key: searchAttributes.backend, value: view.backend },
+    { key: searchAttributes.sizeGib, value: view.sizeGib },
+  ];
+}
+
+const describeRequest = ({ protocol, id, sizeGib, shareNetwork }: ShareRequest): string =>
+  `${protocol} share ${id}, ${sizeGib} GiB, for ${shareNetwork}`;
+
+function describeShare(view: ShareView): string {
+  return [
+    `**${view.status}**: ${describeRequest(view)}`,
+    ...(view.error ? [`Problem: ${view.error.message}`] : []),
+    ...(view.operation ? [`Running: \`${view.operation.workflowId}\``] : []),
+    ...(view.serviceInstance ? [`Service instance: \`${view.serviceInstance}\``] : []),
+    ...view.exportLocations.map(({ path }) => `Export: \`${path}\``),
+    ...view.accessRules.map(({ to, level, state }) => `- ${to} ${level} (${state})`),
+  ].join('\n\n');
+}
