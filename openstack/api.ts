@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { type Service, unlessNotFound } from './errors.js';
+import { listAll } from './paging.js';
+import type { Query } from './query.js';
+import type { Call, Requester } from './session.js';
+
+interface Body {
+  body?: unknown;
+  query?: Query;
+  microversion?: string;
+}
+
+export type Api = ReturnType<typeof createApi>;
+
+/** The habits that all services share: one thing per answer, wrapped in its name; lists in pages. */
+export function createApi(requester: Requester, service: Service, microversion?: string) {
+  const call = async <T>(
+    method: Call['method'],
+    path: string,
+    key: string,
+    schema: z.ZodType<T>,
+    rest: Body = {},
+  ): Promise<T> => {
+    const wrapper = z.object({ [key]: schema }).transform((answer) => answer[key] as T);
+    return requester.request({ service, microversion, method, path, ...rest, schema: wrapper });
+  };
+
+  const send = async (method: Call['method'], path: string, rest: Body = {}): Promise<void> =>
+    requester.send({ service, microversion, method, path, ...rest });
+
+  return {
+    call,
+    send,
+
+    /** The thing, or undefined if it is not there. */
+    find: async <T>(path: string, key: string, schema: z.ZodType<T>): Promise<T | undefined> =>
+      unlessNotFound(call('GET', path, key, schema)),
+
+    list: async <T>(path: string, key: string, schema: z.ZodType<T>, query?: Query): Promise<T[]> =>
+      listAll(requester, { service, microversion, path, query }, key, schema),
+
+    /** Asks for deletion; already gone is success. Most services delete later: look again. */
+    remove: async (path: string): Promise<void> => {
+      await unlessNotFound(send('DELETE', path));
+    },
+  };
+}

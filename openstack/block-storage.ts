@@ -1,0 +1,191 @@
+import { z } from 'zod';
+import { createApi } from './api.js';
+import type { Query } from './query.js';
+import { path } from './query.js';
+import type { Requester } from './session.js';
+
+/** From Pike (2017): volumes in use can be extended, snapshots found by metadata (3.22). */
+const MICROVERSION = '3.42';
+
+const volumeSchema = z
+  .object({
+    id: z.string(),
+    name: z.string().nullish(),
+    status: z.string(),
+    size: z.number(),
+    metadata: z.record(z.string(), z.string()),
+    attachments: z.array(
+      z.object({
+        server_id: z.string().nullish(),
+        attachment_id: z.string(),
+        device: z.string().nullish(),
+      }),
+    ),
+    snapshot_id: z.string().nullish(),
+    volume_type: z.string().nullish(),
+    availability_zone: z.string().nullish(),
+    created_at: z.string(),
+  })
+  .transform((volume) => ({
+    id: volume.id,
+    name: volume.name ?? '',
+    /** `creating`, `available`, `in-use`, `attaching`, `detaching`, `extending`, `error`, `error_deleting`… */
+    status: volume.status,
+    sizeGib: volume.size,
+    metadata: volume.metadata,
+    attachments: volume.attachments.map((attachment) => ({
+      serverId: attachment.server_id ?? null,
+      attachmentId: attachment.attachment_id,
+      device: attachment.device ?? null,
+    })),
+    snapshotId: volume.snapshot_id ?? null,
+    volumeType: volume.volume_type ?? null,
+    availabilityZone: volume.availability_zone ?? null,
+    /** ISO 8601 in UTC, without a zone. */
+    createdAt: volume.created_at,
+  }));
+
+const snapshotSchema = z
+  .object({
+    id: z.string(),
+    name: z.string().nullish(),
+    status: z.string(),
+    size: z.number(),
+    volume_id: z.string(),
+    metadata: z.record(z.string(), z.string()).nullish(),
+    created_at: z.string(),
+  })
+  .transform((snapshot) => ({
+    id: snapshot.id,
+    name: snapshot.name ?? '',
+    /** `creating`, `available`, `deleting`, `error`, `error_deleting`… */
+    status: snapshot.status,
+    sizeGib: snapshot.size,
+    volumeId: snapshot.volume_id,
+    metadata: snapshot.metadata ?? {},
+    /** ISO 8601 in UTC, without a zone. */
+    createdAt: snapshot.created_at,
+  }));
+
+const volumeTypeSchema = z.object({ id: z.string(), name: z.string() });
+
+export type Volume = z.infer<typeof volumeSchema>;
+export type Snapshot = z.infer<typeof snapshotSchema>;
+export type VolumeType = z.infer<typeof volumeTypeSchema>;
+
+export interface NewVolume {
+  name: string;
+  sizeGib: number;
+  metadata: Record<string, string>;
+  volumeType?: string | undefined;
+  availabilityZone?: string | undefined;
+  snapshotId?: string | undefined;
+}
+
+/** What must hold for a thing to be listed: the exact name, and at least this metadata. */
+export interface StorageFilter {
+  name?: string | undefined;
+  metadata?: Record<string, string> | undefined;
+}
+
+export type BlockStorage = ReturnType<typeof createBlockStorage>;
+
+/** Cinder. `find*` may return undefined, `get*` throws, `delete*` of what is gone is success. */
+export function createBlockStorage(requester: Requester) {
+  const cinder = createApi(requester, 'volume', MICROVERSION);
+  const act = async (id: string, action: unknown): Promise<void> =>
+    cinder.send('POST', path`/volumes/${id}/action`, { body: action });
+
+  return {
+    /** Returns at once, `creating`. NOT safe to repeat: a second call makes a second volume. */
+    createVolume: async (volume: NewVolume): Promise<Volume> =>
+      cinder.call('POST', '/volumes', 'volume', volumeSchema, {
+        body: {
+          volume: {
+            name: volume.name,
+            size: volume.sizeGib,
+            metadata: volume.metadata,
+            volume_type: volume.volumeType,
+            availability_zone: volume.availabilityZone,
+            snapshot_id: volume.snapshotId,
+          },
+        },
+      }),
+
+    getVolume: async (id: string): Promise<Volume> =>
+      cinder.call('GET', path`/volumes/${id}`, 'volume', volumeSchema),
+
+    findVolume: async (id: string): Promise<Volume | undefined> =>
+      cinder.find(path`/volumes/${id}`, 'volume', volumeSchema),
+
+    listVolumes: async (filter: StorageFilter = {}): Promise<Volume[]> =>
+      (await cinder.list('/volumes/detail', 'volumes', volumeSchema, filterQuery(filter))).filter(
+        fits(filter),
+      ),
+
+    /** `metadata` replaces all that is there. */
+    updateVolume: async (
+      id: string,
+      volume: { name?: string; metadata?: Record<string, string> },
+    ): Promise<Volume> =>
+      cinder.call('PUT', path`/volumes/${id}`, 'volume', volumeSchema, { body: { volume } }),
+
+    /** Returns at once, `extending`; works on a volume in use too. */
+    extendVolume: async (id: string, sizeGib: number): Promise<void> =>
+      act(id, { 'os-extend': { new_size: sizeGib } }),
+
+    deleteVolume: async (id: string): Promise<void> => cinder.remove(path`/volumes/${id}`),
+
+    /** Of a volume in use too. NOT safe to repeat: a second call makes a second snapshot. */
+    createSnapshot: async (snapshot: {
+      volumeId: string;
+      name: string;
+      metadata: Record<string, string>;
+    }): Promise<Snapshot> =>
+      cinder.call('POST', '/snapshots', 'snapshot', snapshotSchema, {
+        body: {
+          snapshot: {
+            volume_id: snapshot.volumeId,
+            name: snapshot.name,
+            metadata: snapshot.metadata,
+            force: true,
+          },
+        },
+      }),
+
+    getSnapshot: async (id: string): Promise<Snapshot> =>
+      cinder.call('GET', path`/snapshots/${id}`, 'snapshot', snapshotSchema),
+
+    findSnapshot: async (id: string): Promise<Snapshot | undefined> =>
+      cinder.find(path`/snapshots/${id}`, 'snapshot', snapshotSchema),
+
+    listSnapshots: async ({
+      volumeId,
+      ...filter
+    }: StorageFilter & { volumeId?: string } = {}): Promise<Snapshot[]> => {
+      const query = { ...filterQuery(filter), volume_id: volumeId };
+      const snapshots = await cinder.list('/snapshots/detail', 'snapshots', snapshotSchema, query);
+      return snapshots
+        .filter(fits(filter))
+        .filter((snapshot) => volumeId === undefined || snapshot.volumeId === volumeId);
+    },
+
+    deleteSnapshot: async (id: string): Promise<void> => cinder.remove(path`/snapshots/${id}`),
+
+    listVolumeTypes: async (): Promise<VolumeType[]> =>
+      cinder.list('/types', 'volume_types', volumeTypeSchema),
+  };
+}
+
+// Cinder reads the filter as a Python dictionary, which JSON's objects of strings are too.
+const filterQuery = ({ name, metadata }: StorageFilter): Query => ({
+  name,
+  metadata: metadata && JSON.stringify(metadata),
+});
+
+/** A filter that the service does not know must not widen what a clean-up sees. */
+const fits =
+  ({ name, metadata = {} }: StorageFilter) =>
+  (thing: { name: string; metadata: Record<string, string> }): boolean =>
+    (name === undefined || thing.name === name) &&
+    Object.entries(metadata).every(([key, value]) => thing.metadata[key] === value);

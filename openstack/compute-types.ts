@@ -1,0 +1,86 @@
+import { z } from 'zod';
+
+export const serverSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    status: z.string(),
+    'OS-EXT-STS:task_state': z.string().nullish(),
+    fault: z.object({ code: z.number(), message: z.string() }).optional(),
+    metadata: z.record(z.string(), z.string()),
+    created: z.string(),
+    addresses: z.record(
+      z.string(),
+      z.array(z.object({ addr: z.string(), 'OS-EXT-IPS-MAC:mac_addr': z.string().optional() })),
+    ),
+    key_name: z.string().nullish(),
+  })
+  .transform((server) => ({
+    id: server.id,
+    name: server.name,
+    /** `BUILD`, `ACTIVE`, `ERROR`, `SHUTOFF`, `REBOOT`, `DELETED`… */
+    status: server.status,
+    /** What is going on: `spawning`, `deleting`… */
+    taskState: server['OS-EXT-STS:task_state'] ?? null,
+    /** Why it is in ERROR. */
+    fault: server.fault,
+    metadata: server.metadata,
+    /** ISO 8601 */
+    createdAt: server.created,
+    keyName: server.key_name ?? null,
+    addresses: Object.entries(server.addresses).flatMap(([network, list]) =>
+      list.map((one) => ({
+        network,
+        address: one.addr,
+        macAddress: one['OS-EXT-IPS-MAC:mac_addr'],
+      })),
+    ),
+  }));
+
+export const keypairSchema = z
+  .object({ name: z.string(), public_key: z.string(), fingerprint: z.string() })
+  .transform(({ name, public_key, fingerprint }) => ({ name, publicKey: public_key, fingerprint }));
+
+export const flavorSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    vcpus: z.number(),
+    ram: z.number(),
+    disk: z.number(),
+    'OS-FLV-DISABLED:disabled': z.boolean().optional(),
+  })
+  .transform((flavor) => ({
+    id: flavor.id,
+    name: flavor.name,
+    vcpus: flavor.vcpus,
+    ramMib: flavor.ram,
+    diskGib: flavor.disk,
+    disabled: flavor['OS-FLV-DISABLED:disabled'] ?? false,
+  }));
+
+export const attachmentSchema = z.object({
+  serverId: z.string(),
+  volumeId: z.string(),
+  /** Nova's guess (`/dev/vdb`), often not what the guest calls it. */
+  device: z.string().nullish(),
+});
+
+export type Server = z.infer<typeof serverSchema>;
+export type Keypair = z.infer<typeof keypairSchema>;
+export type Flavor = z.infer<typeof flavorSchema>;
+export type VolumeAttachment = z.infer<typeof attachmentSchema>;
+
+export interface NewServer {
+  name: string;
+  imageId: string;
+  flavorId: string;
+  /** Existing ports in the order of the guest's interfaces. Their security groups count: it gets no others. */
+  portIds: string[];
+  keyName?: string | undefined;
+  /** Plain text, as cloud-init reads it. */
+  userData?: string | undefined;
+  configDrive?: boolean | undefined;
+  metadata?: Record<string, string> | undefined;
+  availabilityZone?: string | undefined;
+}
