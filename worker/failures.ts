@@ -1,5 +1,5 @@
 import { type ApplicationFailure, Context } from '@temporalio/activity';
-import { failureTypes, passing, permanent, type FailureType } from '../activities/failures.js';
+import { passing, permanent } from '../activities/failures.js';
 import {
   AuthenticationFailed,
   CloudConfigError,
@@ -30,10 +30,7 @@ const busyAttempts = 20;
 export function toFailure(error: unknown): unknown {
   if (error instanceof OpenStackError) return fromAnswer(error);
   if (error instanceof AuthenticationFailed) {
-    return permanent(
-      'AuthenticationFailed',
-      `${error.message}. Check the password or credential in clouds.yaml or OS_*`,
-    );
+    return permanent('AuthenticationFailed', error.message);
   }
   if (error instanceof CloudConfigError) return permanent('AuthenticationFailed', error.message);
   if (error instanceof EndpointNotFound) return permanent('EndpointNotFound', error.message);
@@ -58,22 +55,24 @@ export function toFailure(error: unknown): unknown {
 
 function fromAnswer(error: OpenStackError): ApplicationFailure {
   const { status, message } = error;
-  if (status === 413 || isQuota(error)) return permanent('QuotaExceeded', message);
+  if (isQuota(error)) return permanent('QuotaExceeded', message);
   if (status === 401) return permanent('AuthenticationFailed', message);
   if (status === 403) return permanent('Forbidden', message);
   if (status === 404) return permanent('NotFound', message);
   if (status === 409 && attempt() < busyAttempts) {
     return passing('CloudBusy', message, error.retryAfterMs);
   }
-  if (status === 408 || status === 429 || status >= 500) {
-    return passing(status === 429 ? 'CloudBusy' : 'CloudUnreachable', message, error.retryAfterMs);
+  if (status === 413 || status === 429) return passing('CloudBusy', message, error.retryAfterMs);
+  if (status === 408 || status >= 500) {
+    return passing('CloudUnreachable', message, error.retryAfterMs);
   }
   return permanent('RequestRefused', message);
 }
 
-/** Nova says 403, Neutron 409, Cinder 413; each with its own word for it. */
-function isQuota({ service, status, code, reason }: OpenStackError): boolean {
-  if (code === 'OverQuota' || code === 'overLimit') return true;
+/** Nova says 403, Neutron 409, Cinder 413 (which with Retry-After means "slower"). */
+function isQuota({ service, status, code, reason, retryAfterMs }: OpenStackError): boolean {
+  if (status === 413) return retryAfterMs === undefined;
+  if (code === 'OverQuota') return true;
   return service === 'compute' && status === 403 && reason.includes('Quota exceeded');
 }
 
@@ -87,6 +86,3 @@ function fromCommand(error: CommandFailed): ApplicationFailure {
 }
 
 const attempt = (): number => Context.current().info.attempt;
-
-/** For the documentation and its test: every type with who should act. */
-export const listedFailures = Object.entries(failureTypes) as [FailureType, string][];

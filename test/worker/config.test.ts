@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ConfigError, loadConfig } from '../../worker/config.js';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'hawser-config-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function load(text: string) {
+  const file = join(directory, 'hawser.yaml');
+  writeFileSync(file, text);
+  return loadConfig(file);
+}
+
+function problemsOf(text: string): string[] {
+  try {
+    load(text);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const keys = `
+  service_instance_user: manila
+  path_to_private_key: k
+  path_to_public_key: k.pub
+`;
+
+test("a backend's own option counts first, then defaults, then Manila's", () => {
+  const [backend] = load(`
+defaults:${keys}  service_network_division_mask: 27
+  volume_name_template: s-%s
+backends:
+  one:
+    volume_name_template: one-%s
+    service_instance_flavor_id: 7
+`);
+  expect(backend).toMatchObject({
+    name: 'one',
+    volume_name_template: 'one-%s',
+    service_network_division_mask: 27,
+    service_network_cidr: '10.254.0.0/16',
+    service_instance_flavor_id: '7',
+    max_time_to_build_instance: 300,
+  });
+});
+
+test('all mistakes are reported at once, each with its key', () => {
+  const problems = problemsOf(`
+backends:
+  one:
+    service_instance_user: manila
+    path_to_private_key: k
+    service_network_cidr: 10.254.0.0
+    volume_name_template: no-place-for-an-id
+    share_mount_path: /sh ares
+    service_instnce_flavor_id: '1'
+  two:
+    service_network_cidr: 10.0.0.0/24
+    service_network_division_mask: 16
+`);
+  const about = (key: string) => problems.filter((problem) => problem.startsWith(`${key}:`));
+  for (const key of [
+    'backends.one.path_to_public_key',
+    'backends.one.service_network_cidr',
+    'backends.one.volume_name_template',
+    'backends.one.share_mount_path',
+    'backends.one.service_instnce_flavor_id',
+    'backends.two.service_instance_user',
+  ]) {
+    expect(about(key), key).toHaveLength(1);
+  }
+});
+
+test('a division mask that is wider than the whole network is refused', () => {
+  expect(
+    problemsOf(`
+defaults:${keys}
+backends:
+  one:
+    service_network_cidr: 10.0.0.0/24
+    service_network_division_mask: 16
+`),
+  ).toEqual([expect.stringContaining('service_network_division_mask')]);
+});
+
+test('a file that is missing, not YAML, or without backends says so', () => {
+  expect(() => loadConfig(join(directory, 'nothing.yaml'))).toThrow(
+    /nothing\.yaml.*\n.*can't be read/,
+  );
+  expect(problemsOf('a: [')).not.toEqual([]);
+  expect(problemsOf('backends: {}')).toEqual(['backends: at least one backend expected']);
+});

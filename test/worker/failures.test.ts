@@ -1,0 +1,99 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { expect, test } from 'vitest';
+import {
+  AuthenticationFailed,
+  OpenStackError,
+  OpenStackUnreachable,
+  type Service,
+} from '../../openstack/errors.js';
+import { CommandFailed, HostKeyMismatch, HostUnreachable } from '../../ssh/errors.js';
+import { toFailure } from '../../worker/failures.js';
+
+const answer = (service: Service, status: number, code: string, reason: string) =>
+  new OpenStackError({
+    service,
+    method: 'POST',
+    url: 'http://cloud/x',
+    status,
+    code,
+    reason,
+    requestId: 'req-1',
+  });
+
+const command = (exitCode: number) =>
+  new CommandFailed({
+    address: '10.254.0.5',
+    command: 'format-volume',
+    code: exitCode,
+    stdout: '',
+    stderr: 'words',
+  });
+
+async function failureOf(error: unknown, attempt = 1): Promise<ApplicationFailure> {
+  const failure = await new MockActivityEnvironment({ attempt }).run(async () => toFailure(error));
+  expect(failure).toBeInstanceOf(ApplicationFailure);
+  return failure as ApplicationFailure;
+}
+
+test.each([
+  ['a bad request', answer('compute', 400, 'badRequest', 'Invalid'), 'RequestRefused'],
+  ['a forbidden one', answer('network', 403, 'PolicyNotAuthorized', 'no'), 'Forbidden'],
+  [
+    "Nova's quota",
+    answer('compute', 403, 'forbidden', 'Quota exceeded for cores'),
+    'QuotaExceeded',
+  ],
+  ["Neutron's quota", answer('network', 409, 'OverQuota', 'Quota exceeded'), 'QuotaExceeded'],
+  ["Cinder's quota", answer('volume', 413, 'overLimit', 'VolumeLimit'), 'QuotaExceeded'],
+  [
+    'a wrong password',
+    new AuthenticationFailed({
+      url: 'http://cloud/v3',
+      status: 401,
+      reason: 'no',
+      source: 'clouds.yaml',
+    }),
+    'AuthenticationFailed',
+  ],
+  [
+    'another host key',
+    new HostKeyMismatch({ address: '10.254.0.5', expected: 'SHA256:a', actual: 'SHA256:b' }),
+    'HostKeyChanged',
+  ],
+  ['a device that is not blank', command(65), 'DeviceNotBlank'],
+  ['a device that never came', command(69), 'DeviceNotFound'],
+])('%s fails at once', async (_, error, type) => {
+  expect(await failureOf(error)).toMatchObject({ type, nonRetryable: true });
+});
+
+test.each([
+  ['a conflict', answer('compute', 409, 'conflictingRequest', 'busy'), 'CloudBusy'],
+  ['too many requests', answer('compute', 429, 'overLimit', 'slow down'), 'CloudBusy'],
+  ['a broken service', answer('compute', 503, '', 'down'), 'CloudUnreachable'],
+  [
+    'a cloud out of reach',
+    new OpenStackUnreachable({
+      service: 'compute',
+      method: 'GET',
+      url: 'http://cloud/x',
+      detail: 'connection refused',
+      timedOut: false,
+    }),
+    'CloudUnreachable',
+  ],
+  [
+    'a silent host',
+    new HostUnreachable({ address: '10.254.0.5', cause: new Error('ETIMEDOUT') }),
+    'HostUnreachable',
+  ],
+  ['a command that failed', command(1), 'CommandFailed'],
+])('%s is tried again', async (_, error, type) => {
+  expect(await failureOf(error)).toMatchObject({ type, nonRetryable: false });
+});
+
+test('a command that fails five times, or a conflict that lasts, is given up', async () => {
+  expect((await failureOf(command(1), 5)).nonRetryable).toBe(true);
+  const conflict = answer('compute', 409, 'conflictingRequest', 'busy');
+  expect((await failureOf(conflict, 20)).nonRetryable).toBe(true);
+});
