@@ -1,0 +1,157 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import type { Protocol, ShareStatus } from '../../workflows/model.js';
+import { parseShareFilter, parseShareSpec, type ShareSpec } from '../input.js';
+import { withSession, type Session } from './session.js';
+import { describeShare, shareJson, shareTable } from './share-output.js';
+
+interface CreateOptions extends Omit<ShareSpec, 'sizeGib'> {
+  size: number;
+  wait: boolean;
+}
+
+interface ListOptions {
+  status?: ShareStatus;
+  protocol?: Protocol;
+  backend?: string;
+  instance?: string;
+}
+
+/** `hawser share …` */
+export function addShareCommands(program: Command): void {
+  const share = program.command('share').description('create, look at and delete shares');
+
+  share
+    .command('create')
+    .description('create a share; with the same --id again, return the same share')
+    .requiredOption('--protocol <NFS|CIFS>', 'how clients mount it', toProtocol)
+    .requiredOption('--size <GiB>', 'a whole number from 1', toNumber)
+    .requiredOption(
+      '--share-network <NET[/SUBNET]>',
+      'the network of its clients: names or ids in OpenStack',
+    )
+    .option(
+      '--id <id>',
+      'its id, and what makes a repeated command harmless (default: a random one)',
+    )
+    .option('--name <name>', 'a name for people (default: none)')
+    .option('--backend <name>', 'which backend of hawser.yaml', 'generic')
+    .option('--no-wait', 'return at once, while it is being created')
+    .addHelpText(
+      'after',
+      examples(
+        'hawser share create --protocol NFS --size 10 --share-network demo-net/demo-subnet',
+        'hawser share create --id projects --protocol CIFS --size 1 --share-network demo-net',
+      ),
+    )
+    .action(withSession(create));
+
+  share
+    .command('show <id>')
+    .description('show one share, with the commands to mount it')
+    .action(
+      withSession(async ({ connect, result }, id: string) => {
+        const client = await connect();
+        const view = await client.getShare(id);
+        result(shareJson(view), () => describeShare(view));
+      }),
+    );
+
+  share
+    .command('list')
+    .description('list the shares, oldest first')
+    .option('--status <status>', 'only those of this status, for instance available or error')
+    .option('--protocol <NFS|CIFS>', 'only those of this protocol', toProtocol)
+    .option('--backend <name>', 'only those of this backend')
+    .option('--instance <id>', 'only those on this service instance')
+    .action(withSession(listShares));
+
+  share
+    .command('watch <id>')
+    .description('show what runs on a share until nothing does, then the share')
+    .action(
+      withSession(async ({ connect, result, waiting }, id: string) => {
+        const client = await connect();
+        const view = await waiting({
+          what: `Share ${id}`,
+          watchWith: `hawser share watch ${id}`,
+          run: (options) => client.waitForShare(id, options),
+        });
+        result(shareJson(view), () => describeShare(view));
+      }),
+    );
+
+  share
+    .command('delete <id>')
+    .description('delete a share and everything in it')
+    .option('--no-wait', 'return at once, while it is being deleted')
+    .action(withSession(deleteShare));
+}
+
+async function create(session: Session, { size, wait, ...spec }: CreateOptions): Promise<void> {
+  const { connect, result, waiting } = session;
+  const request = parseShareSpec({ ...spec, sizeGib: size });
+  const { id } = request;
+  const client = await connect();
+  if (!wait) {
+    const view = await client.createShare(request);
+    const next = `See how it goes on with: hawser share watch ${id}`;
+    return result(shareJson(view), () => `${describeShare(view)}\n\n${next}`);
+  }
+  const view = await waiting({
+    what: `Creating share ${id}`,
+    watchWith: `hawser share watch ${id}`,
+    async run(options) {
+      await client.createShare(request);
+      return client.waitForShare(id, options);
+    },
+  });
+  result(shareJson(view), () => describeShare(view));
+}
+
+async function listShares({ connect, result }: Session, options: ListOptions): Promise<void> {
+  const { instance, ...rest } = options;
+  const filter = parseShareFilter({ ...rest, serviceInstance: instance });
+  const client = await connect();
+  const views = await client.listShares(filter);
+  result(views.map(shareJson), () =>
+    views.length > 0
+      ? shareTable(views)
+      : 'No shares. Create one with: hawser share create --protocol NFS --size 1 --share-network NET',
+  );
+}
+
+async function deleteShare(
+  { connect, result, waiting }: Session,
+  id: string,
+  { wait }: { wait: boolean },
+): Promise<void> {
+  const client = await connect();
+  if (!wait) {
+    const view = await client.deleteShare(id);
+    const next = `See how it goes on with: hawser share watch ${id}`;
+    return result(shareJson(view), () => `Share ${id} is being deleted. ${next}`);
+  }
+  const view = await waiting({
+    what: `Deleting share ${id}`,
+    watchWith: `hawser share watch ${id}`,
+    async run(options) {
+      const deleting = await client.deleteShare(id);
+      await client.waitUntilDeleted(id, options);
+      return deleting;
+    },
+  });
+  const deleted = { status: 'deleted', serviceInstance: null, operation: null } as const;
+  const gone = { ...view, ...deleted, exportLocations: [], accessRules: [] };
+  result(shareJson(gone), () => `Share ${id} is deleted.`);
+}
+
+function toNumber(text: string): number {
+  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Use a whole number of GiB, for instance 10.');
+}
+
+/** Any case is understood here; what is neither is refused by the client, with the reason. */
+const toProtocol = (text: string): string => text.toUpperCase();
+
+const examples = (...lines: string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;

@@ -1,0 +1,53 @@
+import type { RunningStep } from '../progress.js';
+import { printable } from './tables.js';
+
+/** What a step does, in plain words, by the type of its activity. */
+const stepWords: Record<string, string> = {
+  resolveShareNetwork: 'looking up the share network',
+  joinServiceInstance: 'waiting for the service instance',
+  leaveServiceInstance: 'leaving the service instance',
+  ensureVolume: 'creating the volume',
+  attachVolume: 'attaching the volume',
+  detachVolume: 'detaching the volume',
+  deleteVolume: 'deleting the volume',
+  formatVolume: 'making the file system',
+  mountShare: 'mounting the volume',
+  unmountShare: 'unmounting the volume',
+  applyNfsExports: 'writing the NFS exports',
+  removeNfsExports: 'removing the NFS exports',
+  applyCifsShare: 'writing the CIFS share',
+  removeCifsShare: 'removing the CIFS share',
+  resolveImageAndFlavor: 'looking up the image and the flavor',
+  ensureServiceNetwork: 'preparing the service network',
+  ensureSecurityGroup: 'preparing the security group',
+  ensureServerPort: 'creating the server’s port',
+  ensureServer: 'creating the server',
+  waitForServer: 'waiting for the server to start',
+  waitForSsh: 'waiting for SSH',
+  checkImageRequirements: 'checking the service image',
+  deleteServer: 'deleting the server',
+  deleteServerPort: 'deleting the server’s port',
+  releaseServiceNetwork: 'releasing the service network',
+  deleteSecurityGroup: 'deleting the security group',
+};
+
+/** `renewLeaseNow` becomes `renew lease now`: good enough for a step that is newer than this table. */
+const splitCamelCase = (name: string): string =>
+  name.replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
+
+/** A step as a person reads it: `waiting for SSH (attempt 3: connect ECONNREFUSED …)`. */
+export function describeStep({ step, state, attempt, lastFailure, detail }: RunningStep): string {
+  const words = stepWords[step] ?? splitCamelCase(step);
+  const asides = [
+    ...(detail ? [firstLine(detail)] : []),
+    ...(state === 'paused' ? ['paused by an operator'] : []),
+    ...(state === 'waiting for a worker' ? ['no worker has taken it yet'] : []),
+    ...(attempt > 1
+      ? [`attempt ${attempt}${lastFailure ? `: ${firstLine(lastFailure)}` : ''}`]
+      : []),
+  ];
+  return asides.length > 0 ? `${words} (${asides.join('; ')})` : words;
+}
+
+/** Foreign words may hold anything; a terminal must not obey them. */
+const firstLine = (text: string): string => printable(text.split('\n', 1)[0] ?? '');

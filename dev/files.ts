@@ -1,0 +1,84 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ssh2 from 'ssh2';
+import { stringify } from 'yaml';
+
+/** Written into every state directory, so that nothing else is ever deleted as one. */
+const MARK = '.hawser-state';
+
+/** Makes the state directory; `fresh` empties it first. Refuses to empty what is not one of ours. */
+export function prepareStateDirectory(directory: string, fresh: boolean): void {
+  const present = existsSync(directory) && readdirSync(directory).length > 0;
+  if (fresh && present) {
+    if (!existsSync(join(directory, MARK))) {
+      throw new Error(
+        `${directory} is not a state directory of Hawser's, so it is not emptied. ` +
+          'Empty it yourself, or name another with --state.',
+      );
+    }
+    rmSync(directory, { recursive: true });
+  }
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, MARK), '');
+}
+
+export interface KeyPair {
+  privateKey: string;
+  publicKey: string;
+}
+
+/** The files of the key pair that opens service instances; made once. */
+export function ensureKeyPair(directory: string): KeyPair {
+  const files = {
+    privateKey: join(directory, 'id_ed25519'),
+    publicKey: join(directory, 'id_ed25519.pub'),
+  };
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (!existsSync(files.privateKey) || !existsSync(files.publicKey)) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'hawser' });
+    writeFileSync(files.privateKey, pair.private, { mode: 0o600 });
+    writeFileSync(files.publicKey, `${pair.public}\n`);
+  }
+  chmodSync(files.privateKey, 0o600);
+  return files;
+}
+
+/** hawser.yaml for the embedded cloud. */
+export function writeHawserYaml(
+  file: string,
+  cloud: { url: string; cloudsYaml: string },
+  keys: KeyPair,
+): void {
+  const generic = {
+    os_cloud: 'hawser',
+    os_client_config_file: cloud.cloudsYaml,
+    ssh_proxy: cloud.url,
+    path_to_private_key: keys.privateKey,
+    path_to_public_key: keys.publicKey,
+    service_instance_user: 'manila',
+    service_image_name: 'manila-service-image',
+    service_instance_flavor_id: '100',
+  };
+  const comment = '# Written at every start of the environment: changes do not last.\n';
+  writeFileSync(file, comment + stringify({ backends: { generic } }));
+}
+
+/** What the children see of our environment: nothing of another Temporal or another cloud. */
+export function childEnvironment(
+  stateDirectory: string,
+  temporalAddress: string,
+): NodeJS.ProcessEnv {
+  const emptyToml = join(stateDirectory, 'temporal.toml');
+  writeFileSync(emptyToml, '[profile.default]\n');
+  const ours = Object.entries(process.env).filter(([name]) => !/^(TEMPORAL|OS)_/.test(name));
+  const direct = ['127.0.0.1', 'localhost', process.env['NO_PROXY'] ?? process.env['no_proxy']];
+  const noProxy = direct.filter(Boolean).join(',');
+  return {
+    ...Object.fromEntries(ours),
+    TEMPORAL_ADDRESS: temporalAddress,
+    TEMPORAL_NAMESPACE: 'default',
+    TEMPORAL_CONFIG_FILE: emptyToml,
+    NO_PROXY: noProxy,
+    no_proxy: noProxy,
+  };
+}
