@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { type CloudSettings, type Places, findCloudSettings } from './cloud-settings.js';
+import type { Places } from './cloud-files.js';
+import { type CloudSettings, findCloudSettings } from './cloud-settings.js';
 import type { Service } from './errors.js';
 import { Secret } from './secret.js';
 

@@ -1,18 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse } from 'yaml';
-import { z } from 'zod';
+import {
+  type Places,
+  type Tree,
+  type Value,
+  isTree,
+  mergeTrees,
+  nonEmpty,
+  readClouds,
+  readProfile,
+} from './cloud-files.js';
 import { CloudConfigError } from './errors.js';
-
-export interface Places {
-  cwd: string;
-  home: string;
-  env: Record<string, string | undefined>;
-}
-
-interface Tree {
-  [key: string]: string | string[] | Tree | Tree[];
-}
 
 /** The settings of one cloud under today's names, whichever file, section or old name they came from. */
 export class CloudSettings {
@@ -108,78 +104,15 @@ function fromEnvironment(env: Places['env']): Tree {
   return tree;
 }
 
-// Every value is read as the text that stands there: `password: 0123` is no number.
-const tree: z.ZodType<Tree> = z.lazy(() =>
-  z.record(z.string(), z.union([z.string(), z.array(z.string()), tree, z.array(tree)])),
-);
-const cloudsFile = z.object({ clouds: z.record(z.string(), tree) });
-const secureFile = z.object({ clouds: z.record(z.string(), tree).default({}) });
-const vendorFile = z.object({ 'public-clouds': z.record(z.string(), tree) });
-
-function readClouds(places: Places): { file: string; clouds: Record<string, Tree> } {
-  const file = firstFile('clouds', places, nonEmpty(places.env['OS_CLIENT_CONFIG_FILE']));
-  if (file === undefined) {
-    const detail =
-      `no clouds.yaml in ${directories(places).join(', ')} and no OS_* variables: ` +
-      `write one, or source the project's openrc file`;
-    throw new CloudConfigError({ file: 'clouds.yaml', detail });
-  }
-  const { clouds } = readYaml(file, cloudsFile);
-  const secure = firstFile('secure', places, nonEmpty(places.env['OS_CLIENT_SECURE_FILE']));
-  if (secure === undefined) return { file, clouds };
-  const merged = mergeTrees(clouds, readYaml(secure, secureFile).clouds);
-  return { file, clouds: z.record(z.string(), tree).parse(merged) };
-}
-
 function vendorProfile(file: string, name: string, cloud: Tree, places: Places): Tree {
   const profile = cloud['profile'] ?? cloud['cloud'];
   if (typeof profile !== 'string') return {};
-  const vendors = firstFile('clouds-public', places);
-  const found = vendors && readYaml(vendors, vendorFile)['public-clouds'][profile];
-  if (found !== undefined && found !== '') return found;
+  const found = readProfile(profile, places);
+  if (found !== undefined) return found;
   if (flatten(cloud).has('auth_url')) return {};
   const detail = `"${profile}" is in no clouds-public.yaml: write auth_url and region_name here instead`;
   throw new CloudConfigError({ file, cloud: name, key: 'profile', detail });
 }
-
-const directories = ({ cwd, home }: Places): string[] => [
-  cwd,
-  join(home, '.config', 'openstack'),
-  '/etc/openstack',
-];
-
-/** A file named explicitly must be there. */
-function firstFile(stem: string, places: Places, explicit?: string): string | undefined {
-  if (explicit !== undefined) return explicit;
-  return directories(places)
-    .flatMap((directory) => ['yaml', 'yml', 'json'].map((end) => join(directory, `${stem}.${end}`)))
-    .find((file) => existsSync(file));
-}
-
-function readYaml<T>(file: string, schema: z.ZodType<T>): T {
-  let content: unknown;
-  try {
-    content = parse(readFileSync(file, 'utf8'), { schema: 'failsafe', merge: true });
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new CloudConfigError({ file, detail: `cannot be read: ${detail}`, cause });
-  }
-  const parsed = schema.safeParse(content);
-  if (parsed.success) return parsed.data;
-  throw new CloudConfigError({ file, detail: z.prettifyError(parsed.error) });
-}
-
-function mergeTrees(below: Tree, above: Tree): Tree {
-  const merged = { ...below };
-  for (const [key, value] of Object.entries(above)) {
-    const under = merged[key];
-    merged[key] = isTree(value) && isTree(under) ? mergeTrees(under, value) : value;
-  }
-  return merged;
-}
-
-const isTree = (value: Tree[string] | undefined): value is Tree =>
-  typeof value === 'object' && !Array.isArray(value);
 
 /** `regions` lists names, or names with values of their own; the first one counts unless one is chosen. */
 function withRegion(file: string, name: string, cloud: Tree, env: Places['env']): Tree {
@@ -196,8 +129,9 @@ function withRegion(file: string, name: string, cloud: Tree, env: Places['env'])
   return { ...mergeTrees(cloud, region.values), region_name: region.name };
 }
 
-function readRegion(region: string | Tree): { name: string; values: Tree } {
+function readRegion(region: Value): { name: string; values: Tree } {
   if (typeof region === 'string') return { name: region, values: {} };
+  if (!isTree(region)) return { name: '', values: {} };
   const { name, values } = region;
   return { name: typeof name === 'string' ? name : '', values: isTree(values) ? values : {} };
 }
@@ -216,17 +150,13 @@ const renamed: Record<string, string> = {
 /** What stands beside `auth` wins over what stands in it. */
 function flatten({ auth, ...beside }: Tree): Map<string, string> {
   const values = new Map<string, string>();
-  for (const [key, value] of [
-    ...Object.entries(isTree(auth) ? auth : {}),
-    ...Object.entries(beside),
-  ]) {
+  const all = [...Object.entries(isTree(auth) ? auth : {}), ...Object.entries(beside)];
+  for (const [key, text] of all) {
     const plain = key.replaceAll('-', '_');
     const today = renamed[plain] ?? plain;
     // openrc files set old and new names side by side, some of them empty.
     const known = today !== plain && values.has(today);
-    if (typeof value === 'string' && value !== '' && !known) values.set(today, value);
+    if (typeof text === 'string' && text !== '' && !known) values.set(today, text);
   }
   return values;
 }
-
-const nonEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text);

@@ -52,10 +52,16 @@ function fromJson(json: unknown): ServiceComplaint {
 }
 
 function fromWrapped(json: unknown): ServiceComplaint {
-  const [[key, value] = ['', undefined]] = Object.entries(
-    z.record(z.string(), z.unknown()).catch({}).parse(json),
-  );
-  if (typeof value === 'string') return { code: key, reason: value, retryAfterMs: undefined };
+  const entries = Object.entries(z.record(z.string(), z.unknown()).catch({}).parse(json));
+  const [key, value] = entries[0] ?? ['', undefined];
+  // Other programs' JSON has no code: `{"message": "no route"}` is a gateway's.
+  if (typeof value === 'string') {
+    return {
+      code: key === 'NeutronError' ? key : undefined,
+      reason: value,
+      retryAfterMs: undefined,
+    };
+  }
   const { data } = wrapped.safeParse(value);
   if (data === undefined) return { code: undefined, reason: '', retryAfterMs: undefined };
   return {
