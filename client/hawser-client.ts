@@ -86,27 +86,33 @@ export class HawserClient {
    */
   async createShare(spec: ShareSpec): Promise<ShareView> {
     const request = parseShareSpec(spec);
-    const { id, backend } = request;
+    const { id } = request;
     const known = await this.#shares.find(id);
     if (known) {
       // A share that is being deleted, or whose worker is away, must not keep a repeated call waiting.
       requireSame(request, known);
       return known;
     }
-    await this.#shares.call(async () => {
-      await requireWorker(this.temporal, backend);
-      const start = startOf(request);
-      const answer = await whileServed(this.temporal, backend, () =>
-        this.temporal.workflow.executeUpdateWithStart(createUpdate, {
-          args: [request],
-          updateId: 'create',
-          startWorkflowOperation: start,
-        }),
-      );
-      // The server answers a repeated update id without asking the share.
-      requireSame(request, answer);
-    });
+    try {
+      await this.#shares.call(() => this.#startShare(request));
+    } catch (error) {
+      // Somebody was quicker, with other parameters.
+      const taken = error instanceof OperationFailed && error.type === 'ShareExists';
+      throw taken ? new ShareExists(id, error.message) : error;
+    }
     return this.#shares.get(id);
+  }
+
+  async #startShare(request: ShareRequest): Promise<void> {
+    await requireWorker(this.temporal, request.backend);
+    const startWorkflowOperation = startOf(request);
+    await whileServed(this.temporal, request.backend, () =>
+      // No update id of ours: the server would answer a known one from a former, deleted share.
+      this.temporal.workflow.executeUpdateWithStart(createUpdate, {
+        args: [request],
+        startWorkflowOperation,
+      }),
+    );
   }
 
   /** Throws `ShareNotFound`. Needs no worker. */
