@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { YAMLParseError, parse } from 'yaml';
 import { z } from 'zod';
 import { CloudConfigError } from './errors.js';
 
@@ -60,16 +60,23 @@ function firstFile(stem: string, places: Places, explicit?: string): string | un
 }
 
 function readYaml<T>(file: string, schema: z.ZodType<T>): T {
-  let content: unknown;
-  try {
-    content = parse(readFileSync(file, 'utf8'), { schema: 'failsafe', merge: true });
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new CloudConfigError({ file, detail: `cannot be read: ${detail}`, cause });
-  }
-  const parsed = schema.safeParse(content);
+  const parsed = schema.safeParse(readFailsafe(file));
   if (parsed.success) return parsed.data;
   throw new CloudConfigError({ file, detail: z.prettifyError(parsed.error) });
+}
+
+function readFailsafe(file: string): unknown {
+  try {
+    return parse(readFileSync(file, 'utf8'), { schema: 'failsafe', merge: true });
+  } catch (cause) {
+    if (!(cause instanceof YAMLParseError)) {
+      throw new CloudConfigError({ file, detail: 'it cannot be read', cause });
+    }
+    // The parser's own message quotes the line, which may hold a password.
+    const [at] = cause.linePos ?? [];
+    const where = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
+    throw new CloudConfigError({ file, detail: `it is no YAML: ${cause.code}${where}` });
+  }
 }
 
 /** `above` wins. */

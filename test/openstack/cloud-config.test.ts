@@ -314,9 +314,10 @@ clouds:
   });
 
   test('that cannot be read says file and line', () => {
-    const file = write('cwd/clouds.yaml', 'clouds:\n  a: {auth: [}\n');
+    const file = write('cwd/clouds.yaml', 'clouds:\n  a: {auth: {password: "hunter2"" }\n');
     expect(mistake()).toMatchObject({ file });
     expect(mistake().message).toContain('line 2');
+    expect(inspect(mistake())).not.toContain('hunter2');
     write('cwd/clouds.yaml', 'clouds: none');
     expect(mistake().message).toContain('clouds');
     write('cwd/clouds.yaml', '');
