@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Collection } from './state.js';
+
+/** What goes wrong, planned by a test: see the control API for the form. */
+const planned = z.strictObject({
+  match: z.strictObject({
+    service: z.string().optional(),
+    method: z.string().optional(),
+    /** A regular expression. */
+    path: z.string().optional(),
+    /** Such as `server.create`. */
+    operation: z.string().optional(),
+    /** A regular expression for the request's body as JSON. */
+    body: z.string().optional(),
+    /** Only what happens to this resource. */
+    target: z.string().optional(),
+  }),
+  /** How often it strikes. @default 1 */
+  times: z.number().int().positive().default(1),
+  /** How many matching events pass unharmed before. @default 0 */
+  skip: z.number().int().nonnegative().default(0),
+  effect: z
+    .literal('reset')
+    .transform(() => ({ reset: true }) as const)
+    .or(
+      z.strictObject({
+        status: z.number().int().optional(),
+        body: z.unknown().optional(),
+        headers: z.record(z.string(), z.string()).optional(),
+        /** The connection is destroyed without an answer. */
+        reset: z.boolean().optional(),
+        /** With `status` or `reset`: after the request was carried out, not instead. */
+        after: z.boolean().optional(),
+        delayMs: z.number().nonnegative().optional(),
+        /** The transition ends in the resource's error status. */
+        outcome: z.literal('ERROR').optional(),
+        message: z.string().optional(),
+        noDevice: z.boolean().optional(),
+        dirtyVolume: z.boolean().optional(),
+        sshSilent: z.boolean().optional(),
+        hostKeyChanged: z.boolean().optional(),
+      }),
+    ),
+});
+
+/** On the wire the effect is called `then`; an object of ours with that name could be taken for a promise. */
+export const faultPlan = z
+  .looseObject({})
+  .transform(({ then: effect, ...rest }) => ({ ...rest, effect }))
+  .pipe(planned);
+
+export type FaultPlan = z.output<typeof planned>;
+export type Fault = Extract<FaultPlan['effect'], { delayMs?: unknown }>;
+
+export interface FaultRow extends FaultPlan {
+  id: string;
+  /** Kept after the last strike, so that a test can see that it struck. */
+  struck: number;
+}
+
+export interface FaultEvent {
+  service?: string;
+  method?: string;
+  path?: string;
+  operation?: string;
+  body?: unknown;
+  target?: string;
+}
+
+export class Faults {
+  readonly #rows: Collection<FaultRow>;
+
+  constructor(rows: Collection<FaultRow>) {
+    this.#rows = rows;
+  }
+
+  plan(plan: FaultPlan): FaultRow {
+    return this.#rows.put({ ...plan, id: randomUUID(), struck: 0 });
+  }
+
+  all(): FaultRow[] {
+    return this.#rows.all();
+  }
+
+  clear(id?: string): void {
+    for (const row of this.#rows.all()) if (!id || row.id === id) this.#rows.delete(row.id);
+  }
+
+  /** A fault that strikes a request: it is answered wrongly, late or not at all. */
+  forRequest(event: FaultEvent): Fault | undefined {
+    return this.#take(event, strikesRequests);
+  }
+
+  /** A fault that strikes a transition, such as `server.create` while the machine is made. */
+  forTransition(operation: string, target: string): Fault | undefined {
+    return this.#take({ operation, target }, (effect) => !strikesRequests(effect));
+  }
+
+  #take(event: FaultEvent, kind: (effect: Fault) => boolean): Fault | undefined {
+    for (const row of this.#rows.all()) {
+      if (row.times === 0 || !kind(row.effect) || !matches(row.match, event)) continue;
+      if (row.skip > 0) {
+        this.#rows.put({ ...row, skip: row.skip - 1 });
+        continue;
+      }
+      this.#rows.put({ ...row, times: row.times - 1, struck: row.struck + 1 });
+      return row.effect;
+    }
+    return undefined;
+  }
+}
+
+const strikesRequests = ({ status, reset, delayMs }: Fault): boolean =>
+  Boolean(status ?? reset ?? delayMs);
+
+function matches(match: FaultPlan['match'], event: FaultEvent): boolean {
+  const same = (wanted: string | undefined, value: string | undefined) =>
+    wanted === undefined || wanted === value;
+  const like = (pattern: string | undefined, value: string) =>
+    pattern === undefined || new RegExp(pattern).test(value);
+  return (
+    same(match.service, event.service) &&
+    same(match.method?.toUpperCase(), event.method) &&
+    same(match.operation, event.operation) &&
+    same(match.target, event.target) &&
+    like(match.path, event.path ?? '') &&
+    like(match.body, JSON.stringify(event.body ?? null))
+  );
+}

@@ -1,0 +1,243 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Caller } from '../api/caller.js';
+import { conflict, forbidden, notFound } from '../api/errors.js';
+import { queryOf } from '../api/lists.js';
+import { parseBody } from '../api/parse.js';
+import type { Cloud } from '../cloud.js';
+import type { Collection } from '../state.js';
+import { endpointList, regionName, serviceList } from './catalog.js';
+import type { Project, Role, User } from './rows.js';
+import { hashSecret, hexId, randomSecret } from './secrets.js';
+
+type View = Record<string, unknown> & { id: string };
+
+interface OnePath {
+  Params: { id: string };
+}
+
+interface Kind {
+  plural: string;
+  singular: string;
+  list: (cloud: Cloud) => View[];
+}
+
+const projectView = (row: Project): View => ({
+  ...row,
+  domain_id: 'default',
+  parent_id: 'default',
+  is_domain: false,
+  tags: [],
+  options: {},
+});
+
+const userView = ({ id, name, enabled, defaultProjectId }: User): View => ({
+  id,
+  name,
+  enabled,
+  default_project_id: defaultProjectId,
+  domain_id: 'default',
+  password_expires_at: null,
+  options: {},
+});
+
+const roleView = (row: Role): View => ({
+  ...row,
+  domain_id: null,
+  description: null,
+  options: {},
+});
+
+const domains: View[] = [
+  {
+    id: 'default',
+    name: 'Default',
+    enabled: true,
+    description: 'The default domain',
+    options: {},
+    tags: [],
+  },
+];
+
+const kinds: Kind[] = [
+  {
+    plural: 'projects',
+    singular: 'project',
+    list: ({ tables }) => tables.projects.all().map(projectView),
+  },
+  { plural: 'users', singular: 'user', list: ({ tables }) => tables.users.all().map(userView) },
+  { plural: 'roles', singular: 'role', list: ({ tables }) => tables.roles.all().map(roleView) },
+  { plural: 'domains', singular: 'domain', list: () => domains },
+  { plural: 'services', singular: 'service', list: () => serviceList() },
+  { plural: 'endpoints', singular: 'endpoint', list: (cloud) => endpointList(cloud) },
+  {
+    plural: 'regions',
+    singular: 'region',
+    list: () => [{ id: regionName, description: '', parent_region_id: null }],
+  },
+];
+
+/** Projects, users, roles and what else clients look up by name. */
+export function directoryRoutes(app: FastifyInstance, cloud: Cloud): void {
+  for (const kind of kinds) readRoutes(app, cloud, kind);
+  projectAndUserRoutes(app, cloud);
+  roleAssignmentRoutes(app, cloud);
+}
+
+function readRoutes(app: FastifyInstance, cloud: Cloud, kind: Kind): void {
+  const path = `/v3/${kind.plural}`;
+  const link = (view: View) => ({
+    ...view,
+    links: { self: `${cloud.url}/identity${path}/${view.id}` },
+  });
+
+  app.get(path, (request) => {
+    if (['projects', 'users'].includes(kind.plural))
+      mayManage(request.caller, `list_${kind.plural}`);
+    const query = queryOf(request);
+    const rows = kind.list(cloud).filter((view) => matchesQuery(view, query));
+    return {
+      [kind.plural]: rows.map(link),
+      links: { self: `${cloud.url}/identity${request.url}`, previous: null, next: null },
+    };
+  });
+
+  app.get<OnePath>(`${path}/:id`, (request) => {
+    const { id } = request.params;
+    const view = kind.list(cloud).find((one) => one.id === id);
+    if (!view) throw notFound(`Could not find ${kind.singular}: ${id}.`);
+    const own = [request.caller.userId, request.caller.projectId].includes(id);
+    if (['project', 'user'].includes(kind.singular) && !own)
+      mayManage(request.caller, `get_${kind.singular}`);
+    return { [kind.singular]: link(view) };
+  });
+}
+
+function matchesQuery(view: View, query: URLSearchParams): boolean {
+  return ['name', 'type', 'domain_id', 'service_id', 'interface', 'region_id'].every((field) => {
+    const wanted = query.get(field);
+    return wanted === null || view[field] === undefined || view[field] === wanted;
+  });
+}
+
+const projectRequest = z.object({
+  project: z.object({ name: z.string().min(1), description: z.string().default('') }),
+});
+const userRequest = z.object({
+  user: z.object({
+    name: z.string().min(1),
+    password: z.string().optional(),
+    default_project_id: z.string().nullish(),
+  }),
+});
+
+function projectAndUserRoutes(app: FastifyInstance, cloud: Cloud): void {
+  const { projects, users } = cloud.tables;
+
+  app.post('/v3/projects', (request, reply) => {
+    mayManage(request.caller, 'create_project');
+    const { name, description } = parseBody(projectRequest, request.body).project;
+    mustBeNew(projects, name, 'project');
+    const row = projects.put({ id: hexId(), name, description, enabled: true });
+    return reply.status(201).send({ project: projectView(row) });
+  });
+
+  app.post('/v3/users', (request, reply) => {
+    mayManage(request.caller, 'create_user');
+    const ask = parseBody(userRequest, request.body).user;
+    mustBeNew(users, ask.name, 'user');
+    const row = users.put({
+      id: hexId(),
+      name: ask.name,
+      passwordHash: hashSecret(ask.password ?? randomSecret()),
+      enabled: true,
+      defaultProjectId: ask.default_project_id ?? null,
+    });
+    return reply.status(201).send({ user: userView(row) });
+  });
+
+  app.delete<OnePath>('/v3/projects/:id', (request, reply) => {
+    mayManage(request.caller, 'delete_project');
+    projects.delete(request.params.id);
+    return reply.status(204).send();
+  });
+
+  app.delete<OnePath>('/v3/users/:id', (request, reply) => {
+    mayManage(request.caller, 'delete_user');
+    users.delete(request.params.id);
+    return reply.status(204).send();
+  });
+
+  const projectsOf = (userId: string) => {
+    const ids = cloud.tables.assignments.where((row) => row.userId === userId);
+    return projects.where(({ id }) => ids.some(({ projectId }) => projectId === id));
+  };
+  app.get<OnePath>('/v3/users/:id/projects', (request) => ({
+    projects: projectsOf(request.params.id).map(projectView),
+    links: {},
+  }));
+  app.get('/v3/auth/projects', (request) => ({
+    projects: projectsOf(request.caller.userId).map(projectView),
+    links: {},
+  }));
+}
+
+function roleAssignmentRoutes(app: FastifyInstance, cloud: Cloud): void {
+  const { assignments, roles } = cloud.tables;
+  interface Path {
+    Params: { projectId: string; userId: string; roleId: string };
+  }
+  const path = '/v3/projects/:projectId/users/:userId/roles';
+
+  app.put<Path>(`${path}/:roleId`, (request, reply) => {
+    mayManage(request.caller, 'create_grant');
+    const { projectId, userId, roleId } = request.params;
+    if (!roles.get(roleId)) throw notFound(`Could not find role: ${roleId}.`);
+    assignments.put({ id: `${userId}/${projectId}/${roleId}`, projectId, userId, roleId });
+    return reply.status(204).send();
+  });
+
+  app.delete<Path>(`${path}/:roleId`, (request, reply) => {
+    mayManage(request.caller, 'revoke_grant');
+    const { projectId, userId, roleId } = request.params;
+    assignments.delete(`${userId}/${projectId}/${roleId}`);
+    return reply.status(204).send();
+  });
+
+  app.get('/v3/role_assignments', (request) => {
+    mayManage(request.caller, 'list_role_assignments');
+    const query = queryOf(request);
+    const wanted = assignments.where(
+      (row) =>
+        (!query.has('user.id') || query.get('user.id') === row.userId) &&
+        (!query.has('scope.project.id') || query.get('scope.project.id') === row.projectId) &&
+        (!query.has('role.id') || query.get('role.id') === row.roleId),
+    );
+    return {
+      role_assignments: wanted.map((row) => ({
+        role: { id: row.roleId },
+        user: { id: row.userId },
+        scope: { project: { id: row.projectId } },
+        links: {},
+      })),
+      links: {},
+    };
+  });
+}
+
+function mustBeNew(
+  table: Collection<Project> | Collection<User>,
+  name: string,
+  kind: string,
+): void {
+  if (table.all().some((row) => row.name === name)) {
+    throw conflict(
+      `Conflict occurred attempting to store ${kind} - it is not permitted to have two ${kind}s with the same name in the same domain: ${name}.`,
+    );
+  }
+}
+
+function mayManage(caller: Caller, action: string): void {
+  if (caller.isAdmin) return;
+  throw forbidden(`You are not authorized to perform the requested action: identity:${action}.`);
+}

@@ -1,0 +1,58 @@
+import { isAbsolute, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { pino } from 'pino';
+import { createHosts } from './hosts/create-hosts.js';
+import type { HostsKind } from './hosts/hosts.js';
+import { parseLatencies } from './latencies.js';
+import { startDevcloud } from './server.js';
+
+interface Options {
+  state: string;
+  port: number;
+  hosts: HostsKind;
+  image?: string;
+  latency?: Record<string, number>;
+  exitWithParent: boolean;
+}
+
+const absolute = (path: string): string => (isAbsolute(path) ? path : resolve(path));
+
+const command = new Command('devcloud')
+  .description('An OpenStack in one process, for development and tests')
+  .requiredOption('--state <dir>', 'where everything is kept', absolute)
+  .option('--port <number>', 'on 127.0.0.1; 0 picks a free one', Number, 0)
+  .addOption(new Option('--hosts <kind>').choices(['qemu', 'simulated']).default('simulated'))
+  .option('--image <file>', 'the service image, a qcow2 file', absolute)
+  .option('--latency <list>', 'such as server.create=5s,volume.create=200ms', parseLatencies)
+  .option('--exit-with-parent', 'end when standard input closes', false);
+
+const options = command.parse().opts<Options>();
+const log = pino({ level: process.env.DEVCLOUD_LOG ?? 'info' }, pino.destination(2));
+const cloud = await startDevcloud({
+  stateDir: options.state,
+  port: options.port,
+  hosts: createHosts({ kind: options.hosts, stateDir: resolve(options.state, 'hosts'), log }),
+  log,
+  imageFile: options.image,
+  latencies: options.latency,
+});
+
+let ending = false;
+async function end(reason: string): Promise<void> {
+  if (ending) return;
+  ending = true;
+  log.info({ reason }, 'Ending');
+  await cloud.close();
+  process.exit(0);
+}
+
+process.on('SIGTERM', () => void end('SIGTERM'));
+process.on('SIGINT', () => void end('SIGINT'));
+if (options.exitWithParent) {
+  process.stdin.resume();
+  process.stdin.on('end', () => void end('the parent is gone'));
+  process.on('disconnect', () => void end('the parent is gone'));
+}
+process.stdout.write(
+  `${JSON.stringify({ url: cloud.url, cloudsYaml: cloud.cloudsYaml, pid: process.pid })}\n`,
+);

@@ -1,0 +1,207 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Caller } from '../api/caller.js';
+import { badRequest, conflict, forbidden } from '../api/errors.js';
+import type { Cloud } from '../cloud.js';
+import type { Image } from '../glance/rows.js';
+import { checkQuotas } from './quotas.js';
+import type { Flavor, Server, ServerNetwork } from './rows.js';
+import type { ServerRequest } from './server-request.js';
+
+/** Checks all that can be known at once, and leaves the rest to the build. */
+export function createServer(cloud: Cloud, caller: Caller, ask: ServerRequest): Server {
+  const flavor = wantedFlavor(cloud, ask.flavorRef);
+  const imageId = wantedImage(cloud, caller, ask, flavor);
+  const key = wantedKey(cloud, caller, ask.key_name ?? null);
+  const zone = ask.availability_zone ?? 'nova';
+  if (zone.split(':')[0] !== 'nova')
+    throw badRequest('The requested availability zone is not available');
+  const groups = wantedGroups(cloud, caller, ask);
+  const networks = wantedNetworks(cloud, caller, ask);
+  checkQuotas(cloud, caller.projectId, flavor);
+  const now = new Date().toISOString();
+  const server = cloud.tables.servers.put({
+    id: randomUUID(),
+    name: ask.name,
+    description: ask.description ?? null,
+    hostname: ask.hostname ?? hostnameOf(ask.name),
+    projectId: caller.projectId,
+    userId: caller.userId,
+    flavor,
+    imageId,
+    keyName: key?.name ?? null,
+    publicKey: key?.publicKey ?? null,
+    // There is no metadata service here: as on clouds with force_config_drive, the drive is always there.
+    configDrive: true,
+    userData: ask.user_data ?? null,
+    metadata: ask.metadata ?? {},
+    tags: ask.tags ?? [],
+    securityGroups: groups,
+    requestedNetworks: networks,
+    portIds: [],
+    keptPortIds: networks.flatMap(({ portId }) => portId ?? []),
+    availabilityZone: 'nova',
+    vmState: 'building',
+    taskState: 'scheduling',
+    powerState: 0,
+    progress: 0,
+    fault: null,
+    locked: false,
+    createdAt: now,
+    updatedAt: now,
+    launchedAt: null,
+    reservationId: `r-${randomBytes(4).toString('hex')}`,
+    blockDevices: ask.block_device_mapping_v2 ?? [],
+  });
+  cloud.jobs.schedule('server.schedule', server.id, { transition: 'server.create', share: 0.2 });
+  return server;
+}
+
+function wantedFlavor({ tables }: Cloud, id: string): Flavor {
+  const flavor = tables.flavors.get(id.split('/').at(-1) ?? '');
+  if (!flavor) throw badRequest(`Flavor ${id} could not be found.`);
+  return flavor;
+}
+
+function wantedImage(
+  cloud: Cloud,
+  caller: Caller,
+  ask: ServerRequest,
+  flavor: Flavor,
+): string | null {
+  const root = ask.block_device_mapping_v2?.find((device) => device.boot_index === 0);
+  const reference = ask.imageRef || (root?.source_type === 'image' ? root.uuid : undefined);
+  if (!reference) {
+    if (root) return null;
+    throw badRequest(
+      'Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping combination is not valid.',
+    );
+  }
+  const image = cloud.tables.images.get(reference.split('/').at(-1) ?? '');
+  if (!image || !maySee(caller, image)) throw badRequest('Can not find requested image');
+  if (image.status !== 'active') throw badRequest(`Image ${image.id} is not active.`);
+  if (root?.destination_type !== 'volume') mustFit(flavor, image);
+  return image.id;
+}
+
+const maySee = (caller: Caller, image: Image): boolean =>
+  caller.isAdmin || image.visibility === 'public' || image.owner === caller.projectId;
+
+function mustFit(flavor: Flavor, image: Image): void {
+  const gib = 1024 ** 3;
+  if (flavor.ramMib < image.minRam) {
+    throw badRequest("Flavor's memory is too small for requested image.");
+  }
+  if (flavor.diskGib > 0 && flavor.diskGib < image.minDisk) {
+    throw badRequest(
+      `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${flavor.diskGib * gib} bytes, minimum size is ${image.minDisk * gib} bytes.`,
+    );
+  }
+}
+
+function wantedKey(cloud: Cloud, caller: Caller, name: string | null) {
+  if (name === null) return undefined;
+  const key = cloud.tables.keypairs.get(`${caller.userId}/${name}`);
+  if (!key) throw badRequest('Invalid key_name provided.');
+  return key;
+}
+
+/** Groups are named by name or id; two of one name are ambiguous. */
+function wantedGroups(cloud: Cloud, caller: Caller, ask: ServerRequest): string[] {
+  const wanted = ask.security_groups?.flatMap(({ name }) => name ?? []) ?? ['default'];
+  const own = cloud.tables.securityGroups.where(({ projectId }) => projectId === caller.projectId);
+  for (const reference of wanted) {
+    if (reference === 'default') continue;
+    const found = own.filter(({ id, name }) => [id, name].includes(reference));
+    if (found.length === 0) throw badRequest(`Security group ${reference} not found.`);
+    if (found.length > 1) {
+      throw conflict(
+        `Multiple security_group matches found for name '${reference}', use an ID to be more specific.`,
+      );
+    }
+  }
+  return [...new Set(wanted)];
+}
+
+function wantedNetworks(
+  cloud: Cloud,
+  caller: Caller,
+  { networks }: ServerRequest,
+): ServerNetwork[] {
+  if (networks === 'none') return [];
+  if (networks === undefined || networks === 'auto' || networks.length === 0) {
+    return onlyNetwork(cloud, caller);
+  }
+  const seen = new Set<string>();
+  return networks.map(({ uuid, port, fixed_ip: fixedIp }) => {
+    if (port) {
+      if (seen.has(port)) {
+        throw badRequest(
+          `Port ID '${port}' was specified twice: you cannot attach a port multiple times.`,
+        );
+      }
+      seen.add(port);
+      if (fixedIp) {
+        throw badRequest(
+          `Specified Fixed IP '${fixedIp}' cannot be used with port '${port}': the two cannot be specified together.`,
+        );
+      }
+      portMustBeFree(cloud, caller, port);
+      return { portId: port };
+    }
+    if (!uuid) throw badRequest(`Bad network format: missing 'uuid'`);
+    networkMustServe(cloud, caller, uuid);
+    return { networkId: uuid, fixedIp };
+  });
+}
+
+function portMustBeFree(cloud: Cloud, caller: Caller, id: string): void {
+  const port = cloud.tables.ports.get(id);
+  if (!port || !(caller.isAdmin || port.projectId === caller.projectId)) {
+    throw badRequest(`Port id ${id} could not be found.`);
+  }
+  if (port.deviceId) throw conflict(`Port ${id} is still in use.`);
+  if (port.fixedIps.length === 0) {
+    throw badRequest(`Port ${id} requires a FixedIP in order to be used.`);
+  }
+}
+
+function networkMustServe(cloud: Cloud, caller: Caller, id: string): void {
+  const network = cloud.tables.networks.get(id);
+  if (
+    !network ||
+    !(
+      caller.isAdmin ||
+      network.shared ||
+      network.external ||
+      network.projectId === caller.projectId
+    )
+  ) {
+    throw badRequest(`Network ${id} could not be found.`);
+  }
+  if (network.external && !caller.isAdmin && !network.shared) {
+    throw forbidden(`It is not allowed to create an interface on external network ${id}`);
+  }
+  if (!cloud.tables.subnets.find(({ networkId }) => networkId === id)) {
+    throw badRequest(`Network ${id} requires a subnet in order to boot instances on.`);
+  }
+}
+
+/** Who names no network gets the only one there is, or none. */
+function onlyNetwork({ tables }: Cloud, caller: Caller): ServerNetwork[] {
+  const usable = tables.networks.where(
+    (row) => row.projectId === caller.projectId || (row.shared && !row.external),
+  );
+  if (usable.length > 1) {
+    throw conflict(
+      'More than one possible network found. Specify network ID(s) to select which one(s) to connect to.',
+    );
+  }
+  return usable.map(({ id }) => ({ networkId: id }));
+}
+
+const hostnameOf = (name: string): string =>
+  name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63);

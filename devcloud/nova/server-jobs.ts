@@ -1,0 +1,156 @@
+import type { Cloud } from '../cloud.js';
+import type { Fault } from '../faults.js';
+import type { ServerSpec } from '../hosts/hosts.js';
+import { release } from '../cinder/attaching.js';
+import { deleteVolume } from '../cinder/volumes.js';
+import { volumeFile } from '../cinder/volume-files.js';
+import { configDriveOf } from './config-drive.js';
+import type { Server, VmState } from './rows.js';
+import { bindPorts, portsOf, unbindPorts } from './server-ports.js';
+
+const running = 1;
+const shutDown = 4;
+
+export const changeServer = (cloud: Cloud, id: string, changes: Partial<Server>) =>
+  cloud.tables.servers.update(id, { ...changes, updatedAt: new Date().toISOString() });
+
+/** A server's way from one state to the next, on the machines under the cloud. */
+export function serverJobs(cloud: Cloud): void {
+  const { jobs, tables, faults, hosts } = cloud;
+
+  /** Runs a step for a server that is there and not being deleted. */
+  const step = (
+    kind: string,
+    work: (server: Server, data: Record<string, string>) => Promise<void>,
+  ) =>
+    jobs.on(kind, async ({ target, data }) => {
+      const server = tables.servers.get(target);
+      if (!server || server.taskState === 'deleting') return;
+      try {
+        await work(server, data);
+      } catch (error) {
+        await fail(cloud, server, error);
+      }
+    });
+
+  step('server.schedule', async ({ id }) => {
+    fault(faults.forTransition('server.create', id));
+    changeServer(cloud, id, { taskState: 'networking' });
+    jobs.schedule('server.network', id, { transition: 'server.create', share: 0.3 });
+  });
+
+  step('server.network', async (server) => {
+    bindPorts(cloud, server);
+    changeServer(cloud, server.id, { taskState: 'spawning' });
+    jobs.schedule('server.spawn', server.id, { transition: 'server.create', share: 0.5 });
+  });
+
+  step('server.spawn', async ({ id }) => {
+    fault(faults.forTransition('server.boot', id));
+    await powerOn(cloud, id);
+    settle(cloud, id, { vmState: 'active', powerState: running, progress: 100 });
+    tables.servers.update(id, { launchedAt: new Date().toISOString() });
+  });
+
+  step('server.start', async ({ id }) => {
+    await powerOn(cloud, id);
+    settle(cloud, id, { vmState: 'active', powerState: running });
+  });
+
+  step('server.stop', async ({ id }) => {
+    await hosts.stopServer(id, 'soft');
+    settle(cloud, id, { vmState: 'stopped', powerState: shutDown });
+  });
+
+  step('server.reboot', async (server, data) => {
+    if (await hosts.isRunning(server.id)) {
+      await hosts.rebootServer(server.id, data.how === 'HARD' ? 'hard' : 'soft');
+    } else {
+      await powerOn(cloud, server.id);
+    }
+    settle(cloud, server.id, { vmState: 'active', powerState: running, fault: null });
+  });
+
+  jobs.on('server.delete', async ({ target }) => {
+    const server = tables.servers.get(target);
+    if (!server) return;
+    await hosts.deleteServer(target);
+    forgetVolumes(cloud, server);
+    unbindPorts(cloud, server);
+    tables.servers.delete(target);
+  });
+}
+
+/** A machine on, with its disks; repeating it is harmless. */
+export async function powerOn(cloud: Cloud, id: string): Promise<void> {
+  const server = cloud.tables.servers.get(id);
+  if (!server) return;
+  await cloud.plane.settled();
+  await cloud.hosts.startServer(specOf(cloud, server));
+  for (const { volumeId, attachmentId } of cloud.tables.volumeMappings.where(
+    ({ serverId }) => serverId === id,
+  )) {
+    if (cloud.tables.attachments.get(attachmentId)?.status !== 'attached') continue;
+    await cloud.hosts.attachVolume(id, { id: volumeId, file: volumeFile(cloud, volumeId) });
+  }
+}
+
+function specOf(cloud: Cloud, server: Server): ServerSpec {
+  const image = server.imageId ? cloud.tables.images.get(server.imageId) : undefined;
+  return {
+    id: server.id,
+    name: server.name,
+    ramMib: server.flavor.ramMib,
+    vcpus: server.flavor.vcpus,
+    rootDiskGib: server.flavor.diskGib,
+    imageFile: image?.file ?? '',
+    ports: portsOf(cloud, server).map(({ id, macAddress, fixedIps }) => ({
+      id,
+      macAddress,
+      ipAddresses: fixedIps.map(({ ipAddress }) => ipAddress),
+    })),
+    configDrive: configDriveOf(cloud, server),
+  };
+}
+
+/** The end of a transition, unless the server began to be deleted meanwhile. */
+function settle(cloud: Cloud, id: string, changes: Partial<Server> & { vmState: VmState }): void {
+  if (cloud.tables.servers.get(id)?.taskState === 'deleting') return;
+  changeServer(cloud, id, { ...changes, taskState: null });
+}
+
+function fault(planned: Fault | undefined): void {
+  if (planned?.outcome) {
+    throw new Error(
+      planned.message ?? 'No valid host was found. There are not enough hosts available.',
+    );
+  }
+}
+
+/** ERROR with Nova's fault; a server that never came up gives its ports back. */
+async function fail(cloud: Cloud, server: Server, error: unknown): Promise<void> {
+  const message = error instanceof Error ? error.message : String(error);
+  cloud.log.warn({ err: error, server: server.id }, 'The server went to ERROR');
+  if (server.vmState === 'building') {
+    await cloud.hosts.deleteServer(server.id).catch((reason: unknown) => {
+      cloud.log.error({ err: reason, server: server.id }, 'The failed machine was not removed');
+    });
+    unbindPorts(cloud, server);
+  }
+  settle(cloud, server.id, {
+    vmState: 'error',
+    powerState: 0,
+    fault: { code: 500, message, details: '', created: new Date().toISOString() },
+  });
+}
+
+function forgetVolumes(cloud: Cloud, { id }: Server): void {
+  for (const mapping of cloud.tables.volumeMappings.where(({ serverId }) => serverId === id)) {
+    release(cloud, mapping.volumeId, mapping.attachmentId);
+    cloud.tables.volumeMappings.delete(mapping.id);
+    const volume = cloud.tables.volumes.get(mapping.volumeId);
+    if (volume && mapping.deleteOnTermination) {
+      deleteVolume(cloud, volume, { cascade: false, force: true });
+    }
+  }
+}

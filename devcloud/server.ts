@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { registerService } from './api/service.js';
+import { cinderJobs, cinderServices } from './cinder/cinder.js';
+import { makeStores } from './cinder/volume-files.js';
+import type { Cloud } from './cloud.js';
+import { serveConnect } from './connect.js';
+import { control } from './control.js';
+import { serveFaults } from './fault-hooks.js';
+import { Faults } from './faults.js';
+import { glance } from './glance/glance.js';
+import type { Hosts } from './hosts/hosts.js';
+import { Jobs } from './jobs.js';
+import { keystone } from './keystone/keystone.js';
+import { Latencies } from './latencies.js';
+import { neutron } from './neutron/neutron.js';
+import { Plane } from './neutron/plane.js';
+import { novaJobs, novaServices } from './nova/nova.js';
+import { powerOn } from './nova/server-jobs.js';
+import { placementRoot } from './placement.js';
+import { Quotas } from './quotas.js';
+import { RequestLog } from './request-log.js';
+import { seed, writeCloudsYaml } from './seed.js';
+import { Store } from './state.js';
+import { openTables } from './tables.js';
+
+export interface DevcloudOptions {
+  stateDir: string;
+  /** 0 picks a free one. */
+  port: number;
+  hosts: Hosts;
+  log: Logger;
+  /** A qcow2 file that becomes `manila-service-image` when the cloud is new. */
+  imageFile?: string;
+  /** Milliseconds by transition. */
+  latencies?: Record<string, number>;
+}
+
+export interface Devcloud {
+  /** `http://127.0.0.1:PORT` */
+  url: string;
+  /** A clouds.yaml with the clouds `devcloud-admin`, `hawser` and `demo`. */
+  cloudsYaml: string;
+  /** Stops answering; machines run on, as after a kill. */
+  stop(): Promise<void>;
+  /** Stops answering, and ends all machines and networks. What the cloud remembers stays. */
+  close(): Promise<void>;
+}
+
+/** Starts the cloud, new or as it was left in `stateDir`. */
+export async function startDevcloud(options: DevcloudOptions): Promise<Devcloud> {
+  const cloud = openCloud(options);
+  const requests = new RequestLog();
+  const app = buildApp(cloud, requests);
+  await makeStores(cloud);
+  await cloud.hosts.start();
+  cloud.url = await app.listen({ host: '127.0.0.1', port: options.port });
+  serveConnect(app.server, cloud);
+  await seed(cloud, options.imageFile);
+  const cloudsYaml = await writeCloudsYaml(cloud, await readPasswords(cloud));
+  await resume(cloud);
+  const stop = async () => {
+    app.server.closeAllConnections();
+    await app.close();
+    await cloud.jobs.stop();
+    cloud.store.close();
+  };
+  return {
+    url: cloud.url,
+    cloudsYaml,
+    stop,
+    async close() {
+      await stop();
+      await cloud.hosts.destroy();
+    },
+  };
+}
+
+function openCloud({ stateDir, hosts, log, latencies: wanted = {} }: DevcloudOptions): Cloud {
+  const store = new Store(stateDir);
+  const tables = openTables(store);
+  const latencies = new Latencies(tables.latencies);
+  for (const [transition, ms] of Object.entries(wanted)) latencies.set(transition, ms);
+  const jobs = new Jobs(tables.jobs, latencies, log);
+  const quotas = new Quotas(tables.quotas);
+  const faults = new Faults(tables.faults);
+  const parts = { url: '', stateDir, log, hosts, store, tables, latencies, jobs, quotas, faults };
+  const cloud: Cloud = { ...parts, plane: new Plane(hosts, tables, log) };
+  cinderJobs(cloud);
+  novaJobs(cloud);
+  return cloud;
+}
+
+function buildApp(cloud: Cloud, requests: RequestLog): FastifyInstance {
+  const app = Fastify({
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
+    genReqId: () => `req-${randomUUID()}`,
+    // Answers to `kill` and Ctrl-C must not wait for idle clients.
+    forceCloseConnections: true,
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'x-openstack-request-id': request.id,
+      'x-compute-request-id': request.id,
+    });
+  });
+  acceptEmptyJson(app);
+  requests.watch(app);
+  serveFaults(app, cloud.faults);
+  app.addHook('onSend', async (_request, _reply, payload) => {
+    cloud.store.flush();
+    return payload;
+  });
+  const services = [keystone, ...novaServices, ...cinderServices, neutron, glance, placementRoot];
+  for (const service of [...services, control(requests)]) registerService(app, cloud, service);
+  return app;
+}
+
+/** Some clients name JSON as the type of a body that they do not send. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'ignore');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parseJson(request, String(body), done);
+  });
+}
+
+const passwordsFile = z.object({ admin: z.string(), hawser: z.string(), demo: z.string() });
+
+async function readPasswords({ stateDir }: Cloud) {
+  const text = await readFile(join(stateDir, 'passwords.json'), 'utf8');
+  return passwordsFile.parse(JSON.parse(text));
+}
+
+/** Machines that should run do run, and what was under way goes on. */
+async function resume(cloud: Cloud): Promise<void> {
+  await cloud.plane.settled();
+  for (const { id, vmState } of cloud.tables.servers.all()) {
+    if (vmState !== 'active' || (await cloud.hosts.isRunning(id))) continue;
+    await powerOn(cloud, id);
+  }
+  cloud.jobs.start();
+}
