@@ -21,7 +21,12 @@ export interface SshPoolOptions {
   connectTimeoutMs?: number | undefined;
   /** How often a quiet host is asked for a sign of life. @default 10_000 */
   keepAliveMs?: number | undefined;
-  /** OpenSSH allows 10 unless told otherwise. @default 8 */
+  /**
+   * OpenSSH allows 10 and still counts a session that has just been closed when the next one opens, so up to
+   * half of its limit is safe.
+   *
+   * @default 5
+   */
   maxSessionsPerConnection?: number | undefined;
   /** How long a connection without work is kept. @default 60_000 */
   idleMs?: number | undefined;
@@ -48,7 +53,7 @@ export class SshPool {
     if (privateKey !== undefined) publicKeyOf(privateKey);
     const { connectTimeoutMs = 60_000, keepAliveMs = 10_000 } = options;
     this.#login = { user, privateKey, password, proxy, connectTimeoutMs, keepAliveMs };
-    const { maxSessionsPerConnection: maxSessions = 8, idleMs = 60_000 } = options;
+    const { maxSessionsPerConnection: maxSessions = 5, idleMs = 60_000 } = options;
     this.#limits = { maxSessions, idleMs };
   }
 

@@ -1,0 +1,231 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import ssh2 from 'ssh2';
+import { type HostKey, generateHostKey, publicKeyOf } from '../../ssh/host-key.js';
+import type { Host } from '../../ssh/pool.js';
+
+export const USER = 'manila';
+export const PASSWORD = 'correct horse';
+
+/** A host that really runs what it is sent, with the rights of this process. */
+export interface TestHost {
+  host: Host;
+  user: string;
+  /** Lets its owner in. */
+  privateKey: string;
+  home: string;
+  close(): Promise<void>;
+}
+
+const SUDO = `#!/bin/sh\n[ "$1" = -n ] || exit 97\nshift\nexec "$@"\n`;
+
+/** A directory with a `sudo` for PATH, and a home. */
+function makeHome(): { dir: string; env: Record<string, string> } {
+  const dir = mkdtempSync(join(tmpdir(), 'hawser-ssh-'));
+  mkdirSync(join(dir, 'bin'));
+  writeFileSync(join(dir, 'bin/sudo'), SUDO);
+  chmodSync(join(dir, 'bin/sudo'), 0o755);
+  const path = [join(dir, 'bin'), process.env['PATH']].join(delimiter);
+  return { dir, env: { PATH: path, HOME: dir } };
+}
+
+/** What a test may do with a session instead of running its command. */
+export type OnExec = (channel: ssh2.ServerChannel, reject: () => void) => 'run' | 'handled';
+
+/** ssh2's own server. */
+export class Ssh2Host implements TestHost {
+  readonly home: string;
+  readonly user = USER;
+  readonly host: Host;
+  readonly privateKey: string;
+  readonly commands: string[] = [];
+  connections = 0;
+  openConnections = 0;
+  loginAttempts = 0;
+  runningSessions = 0;
+  mostSessions = 0;
+  onExec: OnExec = () => 'run';
+  readonly #server: ssh2.Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #env: Record<string, string>;
+
+  private constructor(server: ssh2.Server, hostKey: string, privateKey: string) {
+    const { port } = server.address() as AddressInfo;
+    this.host = { address: '127.0.0.1', port, hostKey };
+    this.privateKey = privateKey;
+    this.#server = server;
+    const { dir, env } = makeHome();
+    this.home = dir;
+    this.#env = env;
+  }
+
+  static async start(
+    hostKeys: string[] = [generateHostKey().privateKey],
+    port = 0,
+  ): Promise<Ssh2Host> {
+    const owner = generateHostKey();
+    const server = new ssh2.Server({ hostKeys });
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    const made = new Ssh2Host(server, publicKeyOf(hostKeys[0] ?? ''), owner.privateKey);
+    // Not in ssh2's types, but its server is a net.Server inside.
+    server.on('connection', (client) => made.#serve(client, owner));
+    return made;
+  }
+
+  dropConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.dropConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  #serve(client: ssh2.Connection & { _sock?: Socket }, owner: HostKey): void {
+    const socket = client._sock;
+    this.connections += 1;
+    this.openConnections += 1;
+    if (socket !== undefined) this.#sockets.add(socket);
+    client.on('error', () => undefined);
+    client.on('close', () => {
+      this.openConnections -= 1;
+      if (socket !== undefined) this.#sockets.delete(socket);
+    });
+    client.on('authentication', (attempt) => {
+      this.loginAttempts += 1;
+      if (lets(attempt, owner)) attempt.accept();
+      else attempt.reject(['publickey', 'password']);
+    });
+    client.on('session', (accept) => {
+      accept().on('exec', (acceptExec, rejectExec, { command }) => {
+        this.commands.push(command);
+        this.#execute(command, acceptExec, rejectExec);
+      });
+    });
+  }
+
+  #execute(command: string, accept: () => ssh2.ServerChannel, reject: () => void): void {
+    let refused = false;
+    const refuse = (): void => {
+      refused = true;
+      reject();
+    };
+    const made = { channel: undefined as ssh2.ServerChannel | undefined };
+    const lazy = new Proxy({} as ssh2.ServerChannel, {
+      get: (_, key) => Reflect.get((made.channel ??= accept()), key) as unknown,
+    });
+    if (this.onExec(lazy, refuse) === 'handled' || refused) {
+      if (!refused) made.channel ??= accept();
+      return;
+    }
+    this.#run(command, (made.channel ??= accept()));
+  }
+
+  #run(command: string, channel: ssh2.ServerChannel): void {
+    this.runningSessions += 1;
+    this.mostSessions = Math.max(this.mostSessions, this.runningSessions);
+    const child = spawn('/bin/sh', ['-c', command], { env: this.#env });
+    child.stdin.on('error', () => undefined);
+    channel.pipe(child.stdin);
+    child.stdout.pipe(channel, { end: false });
+    child.stderr.pipe(channel.stderr, { end: false });
+    channel.on('close', () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    });
+    child.on('close', (code, signal) => {
+      this.runningSessions -= 1;
+      if (signal === null) channel.exit(code ?? 255);
+      else channel.exit(signal.slice(3));
+      channel.end();
+    });
+  }
+}
+
+function lets(attempt: ssh2.AuthContext, owner: HostKey): boolean {
+  if (attempt.username !== USER) return false;
+  if (attempt.method === 'password') return attempt.password === PASSWORD;
+  if (attempt.method !== 'publickey') return false;
+  const key = ssh2.utils.parseKey(owner.publicKey);
+  if (key instanceof Error || !attempt.key.data.equals(key.getPublicSSH())) return false;
+  if (attempt.signature === undefined) return true;
+  return key.verify(attempt.blob ?? Buffer.of(), attempt.signature, attempt.hashAlgo);
+}
+
+export const haveSshd = ((): boolean => {
+  try {
+    accessSync('/usr/sbin/sshd');
+    return process.getuid?.() === 0;
+  } catch {
+    return false;
+  }
+})();
+
+/** OpenSSH's own server, as root on a loopback port. */
+export async function startSshd(): Promise<TestHost> {
+  const { dir, env } = makeHome();
+  const hostKey = generateHostKey();
+  const owner = generateHostKey();
+  const port = await freePort();
+  writeFileSync(join(dir, 'host_key'), hostKey.privateKey, { mode: 0o600 });
+  writeFileSync(join(dir, 'authorized_keys'), owner.publicKey);
+  const settings = {
+    ListenAddress: `127.0.0.1:${port}`,
+    HostKey: join(dir, 'host_key'),
+    AuthorizedKeysFile: join(dir, 'authorized_keys'),
+    PermitRootLogin: 'prohibit-password',
+    StrictModes: 'no',
+    UsePAM: 'no',
+    PidFile: 'none',
+    SetEnv: `PATH=${env['PATH']} HOME=${dir}`,
+  };
+  const text = Object.entries(settings).map(([key, value]) => `${key} ${value}\n`);
+  writeFileSync(join(dir, 'sshd_config'), text.join(''));
+  mkdirSync('/run/sshd', { recursive: true });
+  const sshd = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(dir, 'sshd_config')], {
+    stdio: 'ignore',
+  });
+  await untilListening(port, sshd);
+  return {
+    host: { address: '127.0.0.1', port, hostKey: hostKey.publicKey },
+    user: 'root',
+    privateKey: owner.privateKey,
+    home: dir,
+    close: async () => {
+      sshd.kill();
+      await once(sshd, 'exit');
+      rmSync(dir, { recursive: true });
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function untilListening(port: number, sshd: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (sshd.exitCode !== null) throw new Error(`sshd ended with ${sshd.exitCode}`);
+    const socket = connect(port, '127.0.0.1');
+    const open = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    });
+    socket.destroy();
+    if (open) return;
+    await sleep(50);
+  }
+  throw new Error('sshd does not listen');
+}
