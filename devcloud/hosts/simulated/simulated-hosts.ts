@@ -1,5 +1,4 @@
-import { cp, copyFile, mkdir, readdir, rm } from 'node:fs/promises';
-import { constants } from 'node:fs';
+import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
@@ -11,6 +10,7 @@ import type {
   ServerSpec,
   VolumeFile,
 } from '../hosts.js';
+import { copyDisk } from '../copy-disk.js';
 import { Turns } from '../turns.js';
 import { Machine } from './machine.js';
 import { makeToolbox } from './toolbox.js';
@@ -100,7 +100,7 @@ export class SimulatedHosts implements Hosts {
   }
 
   async copyVolume(from: VolumeFile, to: VolumeFile): Promise<void> {
-    await copyFile(from.file, to.file, constants.COPYFILE_FICLONE);
+    await copyDisk(from.file, to.file);
     const content = await this.#contentOf(from);
     await rm(contentBeside(to), { recursive: true, force: true });
     await cp(content, contentBeside(to), { recursive: true }).catch(ignoreMissing);
