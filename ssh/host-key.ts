@@ -8,10 +8,20 @@ export interface HostKey {
   publicKey: string;
 }
 
+/** Type and key, each after its length: 4 + 11 + 4 + 32. */
+const ED25519_BLOB_BYTES = 51;
+
 /** A new key for a host to prove itself with. */
 export function generateHostKey(): HostKey {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
-  return { privateKey: pair.private, publicKey: pair.public.trim() };
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    const publicKey = pair.public.trim();
+    // ssh2 drops zeros at the start of the key, so that one in 256 is too short for anybody to read.
+    // https://github.com/mscdex/ssh2/issues/1513
+    if (readPublicKey(publicKey).blob.length === ED25519_BLOB_BYTES) {
+      return { privateKey: pair.private, publicKey };
+    }
+  }
 }
 
 /**

@@ -95,7 +95,7 @@ export class SshPool {
       (connection) => connection.retire(),
       () => undefined,
     );
-    await orAborted(this.#connection(host), signal);
+    await orAborted(async () => this.#connection(host), signal);
   }
 
   /** Ends all connections; commands under way fail, and so does every later one. */
@@ -110,7 +110,7 @@ export class SshPool {
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
     for (;;) {
-      const connection = await orAborted(this.#connection(host), signal);
+      const connection = await orAborted(async () => this.#connection(host), signal);
       // It may have ended while we waited for our turn: then nothing was sent, and a new one is made.
       if (!(await connection.take(signal))) continue;
       try {

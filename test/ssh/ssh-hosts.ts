@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -34,8 +34,8 @@ function makeHome(): { dir: string; env: Record<string, string> } {
   return { dir, env: { PATH: path, HOME: dir } };
 }
 
-/** What a test may do with a session instead of running its command. */
-export type OnExec = (channel: ssh2.ServerChannel, reject: () => void) => 'run' | 'handled';
+/** What happens when a session is asked to run a command. */
+export type SessionHabit = 'runs it' | 'refuses' | 'never ends' | 'ends without an exit code';
 
 /** ssh2's own server. */
 export class Ssh2Host implements TestHost {
@@ -45,37 +45,41 @@ export class Ssh2Host implements TestHost {
   readonly privateKey: string;
   readonly commands: string[] = [];
   connections = 0;
-  openConnections = 0;
   loginAttempts = 0;
   runningSessions = 0;
   mostSessions = 0;
-  onExec: OnExec = () => 'run';
-  readonly #server: ssh2.Server;
+  habit: SessionHabit = 'runs it';
+  readonly #listener: Server;
   readonly #sockets = new Set<Socket>();
   readonly #env: Record<string, string>;
 
-  private constructor(server: ssh2.Server, hostKey: string, privateKey: string) {
-    const { port } = server.address() as AddressInfo;
-    this.host = { address: '127.0.0.1', port, hostKey };
-    this.privateKey = privateKey;
-    this.#server = server;
+  private constructor(listener: Server, hostKeys: string[]) {
+    const { port } = listener.address() as AddressInfo;
+    this.host = { address: '127.0.0.1', port, hostKey: publicKeyOf(hostKeys[0] ?? '') };
+    const owner = generateHostKey();
+    this.privateKey = owner.privateKey;
     const { dir, env } = makeHome();
     this.home = dir;
     this.#env = env;
+    this.#listener = listener;
+    const ssh = new ssh2.Server({ hostKeys }, (client) => this.#serve(client, owner));
+    listener.on('connection', (socket) => {
+      this.connections += 1;
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.#sockets.delete(socket));
+      ssh.injectSocket(socket);
+    });
   }
 
-  static async start(
-    hostKeys: string[] = [generateHostKey().privateKey],
-    port = 0,
-  ): Promise<Ssh2Host> {
-    const owner = generateHostKey();
-    const server = new ssh2.Server({ hostKeys });
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    const made = new Ssh2Host(server, publicKeyOf(hostKeys[0] ?? ''), owner.privateKey);
-    // Not in ssh2's types, but its server is a net.Server inside.
-    server.on('connection', (client) => made.#serve(client, owner));
-    return made;
+  static async start(hostKeys = [generateHostKey().privateKey], port = 0): Promise<Ssh2Host> {
+    const listener = createServer().listen(port, '127.0.0.1');
+    await once(listener, 'listening');
+    return new Ssh2Host(listener, hostKeys);
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size;
   }
 
   dropConnections(): void {
@@ -84,21 +88,13 @@ export class Ssh2Host implements TestHost {
 
   async close(): Promise<void> {
     this.dropConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+    this.#listener.close();
+    await once(this.#listener, 'close');
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  #serve(client: ssh2.Connection & { _sock?: Socket }, owner: HostKey): void {
-    const socket = client._sock;
-    this.connections += 1;
-    this.openConnections += 1;
-    if (socket !== undefined) this.#sockets.add(socket);
+  #serve(client: ssh2.Connection, owner: HostKey): void {
     client.on('error', () => undefined);
-    client.on('close', () => {
-      this.openConnections -= 1;
-      if (socket !== undefined) this.#sockets.delete(socket);
-    });
     client.on('authentication', (attempt) => {
       this.loginAttempts += 1;
       if (lets(attempt, owner)) attempt.accept();
@@ -107,26 +103,16 @@ export class Ssh2Host implements TestHost {
     client.on('session', (accept) => {
       accept().on('exec', (acceptExec, rejectExec, { command }) => {
         this.commands.push(command);
-        this.#execute(command, acceptExec, rejectExec);
+        if (this.habit === 'refuses') rejectExec();
+        else this.#execute(command, acceptExec());
       });
     });
   }
 
-  #execute(command: string, accept: () => ssh2.ServerChannel, reject: () => void): void {
-    let refused = false;
-    const refuse = (): void => {
-      refused = true;
-      reject();
-    };
-    const made = { channel: undefined as ssh2.ServerChannel | undefined };
-    const lazy = new Proxy({} as ssh2.ServerChannel, {
-      get: (_, key) => Reflect.get((made.channel ??= accept()), key) as unknown,
-    });
-    if (this.onExec(lazy, refuse) === 'handled' || refused) {
-      if (!refused) made.channel ??= accept();
-      return;
-    }
-    this.#run(command, (made.channel ??= accept()));
+  #execute(command: string, channel: ssh2.ServerChannel): void {
+    if (this.habit === 'never ends') return;
+    if (this.habit === 'runs it') this.#run(command, channel);
+    else channel.end('half an ans');
   }
 
   #run(command: string, channel: ssh2.ServerChannel): void {
