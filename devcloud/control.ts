@@ -18,7 +18,7 @@ import { defaultSettings, getSetting, type SettingName } from './settings.js';
  *   GET    /devcloud/latencies            milliseconds by transition; PUT changes those given
  *   GET    /devcloud/settings             {tokenSeconds}; PUT changes those given
  *   GET    /devcloud/quotas               limits by project and service
- *   PUT    /devcloud/quotas               {project, compute?: {…}, volume?: {…}, network?: {…}}; project is an id or a name
+ *   PUT    /devcloud/quotas               {project, service: compute|volume|network, limits}; project is an id or a name
  *   DELETE /devcloud/tokens               every token becomes invalid at once
  *   POST   /devcloud/faults               plans one fault (see `faultPlan` in faults.ts) and answers it with its id
  *   GET    /devcloud/faults               the planned ones, with how often each struck
@@ -86,12 +86,10 @@ function knobRoutes(app: FastifyInstance, cloud: Cloud): void {
   });
 }
 
-const limits = z.record(z.string(), intish).optional();
 const quotaRequest = z.object({
   project: z.string(),
-  compute: limits,
-  volume: limits,
-  network: limits,
+  service: z.enum(['compute', 'volume', 'network']),
+  limits: z.record(z.string(), intish),
 });
 
 function quotaRoutes(app: FastifyInstance, cloud: Cloud): void {
@@ -112,12 +110,9 @@ function quotaRoutes(app: FastifyInstance, cloud: Cloud): void {
     const ask = parseBody(quotaRequest, body);
     const project = cloud.tables.projects.find(({ id, name }) => [id, name].includes(ask.project));
     if (!project) throw notFound(`There is no project ${ask.project}`);
-    for (const service of services) {
-      const wanted = ask[service] ?? {};
-      const unknown = Object.keys(wanted).find((name) => !(name in defaultQuotas[service]));
-      if (unknown) throw badRequest(`No such quota of ${service}: ${unknown}`);
-      cloud.quotas.set(service, project.id, wanted);
-    }
+    const unknown = Object.keys(ask.limits).find((name) => !(name in defaultQuotas[ask.service]));
+    if (unknown) throw badRequest(`No such quota of ${ask.service}: ${unknown}`);
+    cloud.quotas.set(ask.service, project.id, ask.limits);
     return all();
   });
 }

@@ -20,7 +20,7 @@ import { Latencies } from './latencies.js';
 import { neutron } from './neutron/neutron.js';
 import { Plane } from './neutron/plane.js';
 import { novaJobs, novaServices } from './nova/nova.js';
-import { powerOn } from './nova/server-jobs.js';
+import { changeServer, powerOn } from './nova/server-jobs.js';
 import { placementRoot } from './placement.js';
 import { Quotas } from './quotas.js';
 import { RequestLog } from './request-log.js';
@@ -142,7 +142,10 @@ async function resume(cloud: Cloud): Promise<void> {
   await cloud.plane.settled();
   for (const { id, vmState } of cloud.tables.servers.all()) {
     if (vmState !== 'active' || (await cloud.hosts.isRunning(id))) continue;
-    await powerOn(cloud, id);
+    await powerOn(cloud, id).catch((error: unknown) => {
+      cloud.log.error({ err: error, server: id }, 'The server could not be powered on again');
+      changeServer(cloud, id, { vmState: 'stopped', powerState: 4, taskState: null });
+    });
   }
   cloud.jobs.start();
 }

@@ -11,7 +11,7 @@ import { listRows } from './filters.js';
 import { mayAddSnapshot } from './quota-checks.js';
 import type { Snapshot } from './rows.js';
 import { selfUrl, snapshotView } from './views.js';
-import { copySparse, removeFile, snapshotFile, volumeFile } from './volume-files.js';
+import { setSize, snapshotFile, volumeFile } from './volume-files.js';
 import { findVolume, type OnePath } from './volumes.js';
 
 const createRequest = z.object({
@@ -140,7 +140,7 @@ function createSnapshot(
 }
 
 export function snapshotJobs(cloud: Cloud): void {
-  const { jobs, faults, tables, log } = cloud;
+  const { jobs, faults, tables, hosts, log } = cloud;
 
   const onSnapshot = (kind: string, failed: string, work: (row: Snapshot) => Promise<void>) =>
     jobs.on(kind, async ({ target }) => {
@@ -156,14 +156,15 @@ export function snapshotJobs(cloud: Cloud): void {
       }
     });
 
-  onSnapshot('snapshot.create', 'error', async ({ id, volumeId, status }) => {
+  onSnapshot('snapshot.create', 'error', async ({ id, volumeId, sizeGib, status }) => {
     if (status !== 'creating') return;
-    await copySparse(volumeFile(cloud, volumeId), snapshotFile(cloud, id));
+    await setSize(snapshotFile(cloud, id), sizeGib);
+    await hosts.copyVolume(volumeFile(cloud, volumeId), snapshotFile(cloud, id));
     changeSnapshot(cloud, id, { status: 'available', progress: '100%' });
   });
 
   onSnapshot('snapshot.delete', 'error_deleting', async ({ id }) => {
-    await removeFile(snapshotFile(cloud, id));
+    await hosts.removeVolume(snapshotFile(cloud, id));
     tables.snapshots.delete(id);
   });
 }

@@ -1,18 +1,23 @@
 import { execFile } from 'node:child_process';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Cloud } from '../cloud.js';
+import type { VolumeFile } from '../hosts/hosts.js';
 
 const run = promisify(execFile);
 const gib = 1024 ** 3;
 
 /** A volume is a raw sparse file, and a snapshot is a copy of it. */
-export const volumeFile = ({ stateDir }: Cloud, id: string): string =>
-  join(stateDir, 'volumes', `${id}.raw`);
+export const volumeFile = ({ stateDir }: Cloud, id: string): VolumeFile => ({
+  id,
+  file: join(stateDir, 'volumes', `${id}.raw`),
+});
 
-export const snapshotFile = ({ stateDir }: Cloud, id: string): string =>
-  join(stateDir, 'snapshots', `${id}.raw`);
+export const snapshotFile = ({ stateDir }: Cloud, id: string): VolumeFile => ({
+  id,
+  file: join(stateDir, 'snapshots', `${id}.raw`),
+});
 
 export async function makeStores({ stateDir }: Cloud): Promise<void> {
   await mkdir(join(stateDir, 'volumes'), { recursive: true });
@@ -20,7 +25,7 @@ export async function makeStores({ stateDir }: Cloud): Promise<void> {
 }
 
 /** Makes the file, or makes it larger; what is in it stays. */
-export async function setSize(file: string, sizeGib: number): Promise<void> {
+export async function setSize({ file }: VolumeFile, sizeGib: number): Promise<void> {
   const handle = await open(file, 'a', 0o600);
   try {
     await handle.truncate(sizeGib * gib);
@@ -29,18 +34,11 @@ export async function setSize(file: string, sizeGib: number): Promise<void> {
   }
 }
 
-export async function copySparse(from: string, to: string): Promise<void> {
-  await run('cp', ['--sparse=always', '--reflink=auto', '--', from, to]);
+export async function copyImage(image: string, format: string, to: VolumeFile): Promise<void> {
+  await run('qemu-img', ['convert', '-f', format, '-O', 'raw', image, to.file]);
 }
-
-export async function copyImage(image: string, format: string | null, to: string): Promise<void> {
-  if (format === 'raw') await copySparse(image, to);
-  else await run('qemu-img', ['convert', '-O', 'raw', image, to]);
-}
-
-export const removeFile = (file: string): Promise<void> => rm(file, { force: true });
 
 /** A file system that nobody of ours put there. */
-export async function makeDirty(file: string): Promise<void> {
+export async function makeDirty({ file }: VolumeFile): Promise<void> {
   await run('mkfs.ext4', ['-q', '-F', '-L', 'foreign', file]);
 }

@@ -1,20 +1,12 @@
 import type { Cloud } from '../cloud.js';
 import type { Fault } from '../faults.js';
 import type { Volume } from './rows.js';
-import {
-  copyImage,
-  copySparse,
-  makeDirty,
-  removeFile,
-  setSize,
-  snapshotFile,
-  volumeFile,
-} from './volume-files.js';
+import { copyImage, makeDirty, setSize, snapshotFile, volumeFile } from './volume-files.js';
 import { changeVolume } from './volumes.js';
 
 /** The ends of what the API began: each makes true what the status promises, however often it runs. */
 export function volumeJobs(cloud: Cloud): void {
-  const { jobs, faults, tables, log } = cloud;
+  const { jobs, faults, tables, hosts, log } = cloud;
 
   /** Runs the work, and on any trouble puts the volume into `failed`. */
   const onVolume = (
@@ -43,7 +35,7 @@ export function volumeJobs(cloud: Cloud): void {
   });
 
   onVolume('volume.delete', 'error_deleting', async ({ id }) => {
-    await removeFile(volumeFile(cloud, id));
+    await hosts.removeVolume(volumeFile(cloud, id));
     tables.volumes.delete(id);
   });
 
@@ -52,16 +44,16 @@ export function volumeJobs(cloud: Cloud): void {
     await setSize(volumeFile(cloud, volume.id), sizeGib);
     const attached = attachedServer(cloud, volume.id);
     if (attached) {
-      await cloud.hosts.volumeResized(attached, {
-        id: volume.id,
-        file: volumeFile(cloud, volume.id),
-      });
+      await hosts.volumeResized(attached, volumeFile(cloud, volume.id));
     }
     changeVolume(cloud, volume.id, { sizeGib, status: data.former ?? 'available' });
   });
 
   onVolume('volume.revert', 'error', async (volume, _fault, data) => {
-    await copySparse(snapshotFile(cloud, data.snapshotId ?? ''), volumeFile(cloud, volume.id));
+    await hosts.copyVolume(
+      snapshotFile(cloud, data.snapshotId ?? ''),
+      volumeFile(cloud, volume.id),
+    );
     changeVolume(cloud, volume.id, { status: 'available' });
   });
 }
@@ -71,10 +63,11 @@ const attachedServer = ({ tables }: Cloud, id: string): string | undefined =>
     ?.serverId ?? undefined;
 
 async function fill(cloud: Cloud, volume: Volume): Promise<void> {
+  const { hosts, tables } = cloud;
   const file = volumeFile(cloud, volume.id);
-  const image = volume.imageId && cloud.tables.images.get(volume.imageId);
-  if (volume.snapshotId) await copySparse(snapshotFile(cloud, volume.snapshotId), file);
-  else if (volume.sourceVolumeId) await copySparse(volumeFile(cloud, volume.sourceVolumeId), file);
-  else if (image && image.file) await copyImage(image.file, image.diskFormat, file);
+  const image = volume.imageId && tables.images.get(volume.imageId);
+  if (image && image.file) await copyImage(image.file, image.diskFormat ?? 'raw', file);
   await setSize(file, volume.sizeGib);
+  if (volume.snapshotId) await hosts.copyVolume(snapshotFile(cloud, volume.snapshotId), file);
+  if (volume.sourceVolumeId) await hosts.copyVolume(volumeFile(cloud, volume.sourceVolumeId), file);
 }

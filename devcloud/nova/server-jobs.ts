@@ -46,8 +46,10 @@ export function serverJobs(cloud: Cloud): void {
   });
 
   step('server.spawn', async ({ id }) => {
-    fault(faults.forTransition('server.boot', id));
+    const planned = faults.forTransition('server.boot', id);
+    fault(planned);
     await powerOn(cloud, id);
+    await troubleHost(cloud, id, planned);
     settle(cloud, id, { vmState: 'active', powerState: running, progress: 100 });
     tables.servers.update(id, { launchedAt: new Date().toISOString() });
   });
@@ -91,7 +93,7 @@ export async function powerOn(cloud: Cloud, id: string): Promise<void> {
     ({ serverId }) => serverId === id,
   )) {
     if (cloud.tables.attachments.get(attachmentId)?.status !== 'attached') continue;
-    await cloud.hosts.attachVolume(id, { id: volumeId, file: volumeFile(cloud, volumeId) });
+    await cloud.hosts.attachVolume(id, volumeFile(cloud, volumeId));
   }
 }
 
@@ -125,6 +127,22 @@ function fault(planned: Fault | undefined): void {
       planned.message ?? 'No valid host was found. There are not enough hosts available.',
     );
   }
+}
+
+/** What only the machine itself can do wrong, where machines can. */
+async function troubleHost(
+  { hosts }: Cloud,
+  id: string,
+  planned: Fault | undefined,
+): Promise<void> {
+  const troubles = [
+    ...(planned?.sshSilent ? (['ssh-silent'] as const) : []),
+    ...(planned?.hostKeyChanged ? (['host-key-changed'] as const) : []),
+  ];
+  if (troubles.length === 0) return;
+  if (!hosts.setFaults)
+    throw new Error(`Hosts of kind ${hosts.kind} cannot have ${troubles.join()}`);
+  await hosts.setFaults(id, troubles);
 }
 
 /** ERROR with Nova's fault; a server that never came up gives its ports back. */

@@ -161,7 +161,7 @@ export function volumeAttachmentJobs(cloud: Cloud): void {
     try {
       if (planned?.outcome) throw new Error(planned.message ?? 'Planned failure');
       if (!planned?.noDevice && (await hosts.isRunning(serverId))) {
-        await hosts.attachVolume(serverId, { id: volumeId, file: volumeFile(cloud, volumeId) });
+        await hosts.attachVolume(serverId, volumeFile(cloud, volumeId));
       }
       complete(cloud, attachment.id);
     } catch (error) {
