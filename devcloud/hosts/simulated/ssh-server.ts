@@ -15,7 +15,16 @@ export function createSshServer({ hostKey, authorizedKeys, run }: SshServerOptio
   const keys = authorizedKeys.map((line) => parseKey(line)).filter((key) => key !== undefined);
   return new Server({ hostKeys: [hostKey], ident: 'simulated_host' }, (client) => {
     client.on('authentication', (attempt) => authenticate(attempt, keys));
-    client.on('session', (accept) => serveSession(accept(), run));
+    const channels = new Set<ServerChannel>();
+    client.on('session', (accept) =>
+      serveSession(accept(), (command, channel) => {
+        channels.add(channel);
+        channel.once('close', () => channels.delete(channel));
+        run(command, channel);
+      }),
+    );
+    // ssh2 leaves the channels of a lost connection open.
+    client.on('close', () => channels.forEach((channel) => channel.destroy()));
     // Connections break; the client learns of it on its own side.
     client.on('error', () => undefined);
     closeOnRequests(client);
