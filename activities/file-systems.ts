@@ -12,7 +12,7 @@ interface OnHost {
 
 /** The file systems of shares on their service instance. */
 export function createFileSystemActivities(backends: Backends) {
-  const format = hostScript(backends, 'format-volume', 300_000);
+  const format = hostScript(backends, 'format-volume', 600_000);
   const mount = hostScript(backends, 'mount-share', 60_000);
   const unmount = hostScript(backends, 'unmount-share', 120_000);
 
@@ -22,13 +22,16 @@ export function createFileSystemActivities(backends: Backends) {
      * made is kept, and anything else found there is a `DeviceNotBlank` failure with nothing touched.
      */
     async formatVolume({ host, volumeId }: OnHost & { volumeId: string }): Promise<void> {
-      const { share_volume_fstype, set_zero_reserved_blocks } = backends(host.backend).options;
+      const { share_volume_fstype, set_zero_reserved_blocks, max_time_to_attach } = backends(
+        host.backend,
+      ).options;
       await format(
         host,
         deviceSerial(volumeId),
         fileSystemLabel(volumeId),
         share_volume_fstype,
         set_zero_reserved_blocks ? '0' : '5',
+        String(max_time_to_attach),
       );
     },
 

@@ -1,8 +1,9 @@
+import { OpenStackError } from '../openstack/errors.js';
 import type { Network, Port, SecurityGroup, Subnet } from '../openstack/network.js';
 import type { ShareNetwork } from '../workflows/model.js';
 import type { Backend, Backends } from './backend.js';
 import { freeSubnets } from './cidr.js';
-import { permanent } from './failures.js';
+import { passing, permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
 import { oldestOnly } from './oldest-only.js';
 
@@ -34,11 +35,12 @@ export function createNetworkActivities(backends: Backends) {
   };
 
   const serviceSubnets = async (
-    backend: Backend,
+    { cloud }: Backend,
+    service: Network,
     shareNetwork: ShareNetwork,
   ): Promise<Subnet[]> => {
     const name = subnetName(shareNetwork);
-    const subnets = await backend.cloud.network.listSubnets({ name });
+    const subnets = await cloud.network.listSubnets({ name, network_id: service.id });
     return subnets.filter(
       ({ description }) => description === mark('share_network', shareNetwork.id),
     );
@@ -54,6 +56,72 @@ export function createNetworkActivities(backends: Backends) {
     const name = options.service_instance_security_group;
     return cloud.network.listSecurityGroups({ name, project_id: projectId });
   };
+
+  async function ensureServiceNetwork({
+    backend: name,
+    shareNetwork,
+  }: NetworkRef): Promise<ServiceSubnet> {
+    const backend = backends(name);
+    const { network } = backend.cloud;
+    const { service_network_name } = backend.options;
+    const service = await oldestOnly({
+      find: () => serviceNetworks(backend),
+      create: () =>
+        network.createNetwork({
+          name: service_network_name,
+          description: mark('service_network', backend.name),
+        }),
+      remove: ({ id }) => ignoreStatus(network.deleteNetwork(id), 409),
+    });
+    const subnet = await oldestOnly({
+      find: () => serviceSubnets(backend, service, shareNetwork),
+      create: () => createServiceSubnet(backend, service, shareNetwork),
+      remove: ({ id }) => ignoreStatus(network.deleteSubnet(id), 409),
+    });
+    await ensureRouterInterface(network, shareNetwork.routerId, subnet);
+    return { networkId: service.id, subnetId: subnet.id, cidr: subnet.cidr };
+  }
+
+  async function ensureSecurityGroup({ backend: name }: { backend: string }) {
+    const backend = backends(name);
+    const { network } = backend.cloud;
+    const group = await oldestOnly({
+      find: () => securityGroups(backend),
+      create: () =>
+        network.createSecurityGroup({
+          name: backend.options.service_instance_security_group,
+          description: mark('security_group', backend.name),
+        }),
+      remove: ({ id }) => ignoreStatus(network.deleteSecurityGroup(id), 409),
+    });
+    const present = await network.listSecurityGroupRules({ security_group_id: group.id });
+    for (const rule of wantedRules(backend)) {
+      const found = present.some(
+        (one) =>
+          one.direction === 'ingress' &&
+          one.ethertype === 'IPv4' &&
+          one.protocol === rule.protocol &&
+          one.portRangeMin === rule.port &&
+          one.portRangeMax === rule.port &&
+          [null, '0.0.0.0/0'].includes(one.remoteIpPrefix) &&
+          one.remoteGroupId === null,
+      );
+      if (found) continue;
+      // 409: somebody made the same rule meanwhile.
+      await ignoreStatus(
+        network.createSecurityGroupRule({
+          securityGroupId: group.id,
+          direction: 'ingress',
+          ethertype: 'IPv4',
+          protocol: rule.protocol,
+          portRangeMin: rule.port,
+          portRangeMax: rule.port,
+        }),
+        409,
+      );
+    }
+    return { securityGroupId: group.id };
+  }
 
   return {
     /** The ids behind `NETWORK[/SUBNET]`, and the router that leads out of it. Changes nothing. */
@@ -76,30 +144,7 @@ export function createNetworkActivities(backends: Backends) {
      * The service subnet of a share network: network, subnet and router interface, each found or created.
      * Safe to repeat, and beside others that do the same for other share networks.
      */
-    async ensureServiceNetwork({
-      backend: name,
-      shareNetwork,
-    }: NetworkRef): Promise<ServiceSubnet> {
-      const backend = backends(name);
-      const { network } = backend.cloud;
-      const { service_network_name } = backend.options;
-      const service = await oldestOnly({
-        find: () => serviceNetworks(backend),
-        create: () =>
-          network.createNetwork({
-            name: service_network_name,
-            description: mark('service_network', backend.name),
-          }),
-        remove: ({ id }) => ignoreStatus(network.deleteNetwork(id), 409),
-      });
-      const subnet = await oldestOnly({
-        find: () => serviceSubnets(backend, shareNetwork),
-        create: () => createServiceSubnet(backend, service, shareNetwork),
-        remove: ({ id }) => ignoreStatus(network.deleteSubnet(id), 409),
-      });
-      await ensureRouterInterface(network, shareNetwork.routerId, subnet);
-      return { networkId: service.id, subnetId: subnet.id, cidr: subnet.cidr };
-    },
+    ensureServiceNetwork,
 
     /**
      * Takes the service subnet off the router and deletes it, and the service network with its last subnet.
@@ -108,68 +153,18 @@ export function createNetworkActivities(backends: Backends) {
     async releaseServiceNetwork({ backend: name, shareNetwork }: NetworkRef): Promise<void> {
       const backend = backends(name);
       const { network } = backend.cloud;
-      for (const subnet of await serviceSubnets(backend, shareNetwork)) {
-        const ports = await network.listPorts({ network_id: subnet.networkId });
-        const here = ports.filter(({ fixedIps }) =>
-          fixedIps.some((ip) => ip.subnetId === subnet.id),
-        );
-        if (here.some(({ description }) => description.startsWith(mark('instance', '')))) return;
-        // 404 and 400: the router is gone, or has no interface there.
-        await ignoreStatus(
-          network.removeRouterInterface(shareNetwork.routerId, { subnetId: subnet.id }),
-          400,
-          404,
-        );
-        await ignoreStatus(network.deleteSubnet(subnet.id), 409);
-      }
-      for (const { id, description } of await serviceNetworks(backend)) {
-        if (!description.startsWith(mark('service_network', ''))) continue;
-        const left = await network.listSubnets({ network_id: id });
-        if (left.length === 0) await ignoreStatus(network.deleteNetwork(id), 409);
+      for (const service of await serviceNetworks(backend)) {
+        for (const subnet of await serviceSubnets(backend, service, shareNetwork)) {
+          await releaseSubnet(network, shareNetwork.routerId, subnet);
+        }
+        if (!service.description.startsWith(mark('service_network', ''))) continue;
+        const left = await network.listSubnets({ network_id: service.id });
+        if (left.length === 0) await ignoreStatus(network.deleteNetwork(service.id), 409);
       }
     },
 
     /** The security group of service instances, its rules compared one by one. Safe to repeat. */
-    async ensureSecurityGroup({ backend: name }: { backend: string }) {
-      const backend = backends(name);
-      const { network } = backend.cloud;
-      const group = await oldestOnly({
-        find: () => securityGroups(backend),
-        create: () =>
-          network.createSecurityGroup({
-            name: backend.options.service_instance_security_group,
-            description: mark('security_group', backend.name),
-          }),
-        remove: ({ id }) => ignoreStatus(network.deleteSecurityGroup(id), 409),
-      });
-      const present = await network.listSecurityGroupRules({ security_group_id: group.id });
-      for (const rule of wantedRules(backend)) {
-        const found = present.some(
-          (one) =>
-            one.direction === 'ingress' &&
-            one.ethertype === 'IPv4' &&
-            one.protocol === rule.protocol &&
-            one.portRangeMin === rule.port &&
-            one.portRangeMax === rule.port &&
-            [null, '0.0.0.0/0'].includes(one.remoteIpPrefix) &&
-            one.remoteGroupId === null,
-        );
-        if (found) continue;
-        // 409: somebody made the same rule meanwhile.
-        await ignoreStatus(
-          network.createSecurityGroupRule({
-            securityGroupId: group.id,
-            direction: 'ingress',
-            ethertype: 'IPv4',
-            protocol: rule.protocol,
-            portRangeMin: rule.port,
-            portRangeMax: rule.port,
-          }),
-          409,
-        );
-      }
-      return { securityGroupId: group.id };
-    },
+    ensureSecurityGroup,
 
     /** Deletes the security group if it is ours and nobody uses it. Safe to repeat. */
     async deleteSecurityGroup({ backend: name }: { backend: string }): Promise<void> {
@@ -180,25 +175,30 @@ export function createNetworkActivities(backends: Backends) {
       }
     },
 
-    /** The instance's port on the service subnet, in the security group from the start. Safe to repeat. */
-    async ensureServerPort(spec: {
-      backend: string;
-      instanceId: string;
-      networkId: string;
-      subnetId: string;
-      securityGroupId: string;
-    }): Promise<{ portId: string; address: string }> {
+    /**
+     * The instance's port on the service subnet, in the security group from the start. Safe to repeat: what
+     * another instance, on its way out, took away meanwhile is made again.
+     */
+    async ensureServerPort(
+      spec: NetworkRef & { instanceId: string },
+    ): Promise<{ portId: string; address: string }> {
       const { network } = backends(spec.backend).cloud;
+      const [{ networkId, subnetId }, { securityGroupId }] = await Promise.all([
+        ensureServiceNetwork(spec),
+        ensureSecurityGroup(spec),
+      ]);
       const port = await oldestOnly({
         find: () => portsOf(spec),
         create: () =>
-          network.createPort({
-            name: portName(spec.instanceId),
-            description: mark('instance', spec.instanceId),
-            networkId: spec.networkId,
-            fixedIps: [{ subnetId: spec.subnetId }],
-            securityGroupIds: [spec.securityGroupId],
-          }),
+          network
+            .createPort({
+              name: portName(spec.instanceId),
+              description: mark('instance', spec.instanceId),
+              networkId,
+              fixedIps: [{ subnetId }],
+              securityGroupIds: [securityGroupId],
+            })
+            .catch(goneMeanwhile),
         remove: ({ id }) => network.deletePort(id),
       });
       return { portId: port.id, address: addressOf(port) };
@@ -216,6 +216,13 @@ type NetworkApi = Backend['cloud']['network'];
 
 const portName = (instanceId: string) => `hawser-${instanceId}`;
 const subnetName = ({ id }: ShareNetwork) => `hawser-${id}`;
+
+function goneMeanwhile(error: unknown): never {
+  if (error instanceof OpenStackError && error.status === 404) {
+    throw passing('CloudBusy', error.message);
+  }
+  throw error;
+}
 
 function addressOf(port: Port): string {
   const [ip] = port.fixedIps;
@@ -321,6 +328,25 @@ async function createServiceSubnet(
     'NoFreeServiceSubnet',
     `Every /${mask} of ${whole} is in use on network ${service.name} (${service.id}); widen service_network_cidr or delete unused service instances`,
   );
+}
+
+async function releaseSubnet(network: NetworkApi, routerId: string, subnet: Subnet): Promise<void> {
+  const ports = await network.listPorts({ network_id: subnet.networkId });
+  const used = ports.some(
+    ({ description, fixedIps }) =>
+      description.startsWith(mark('instance', '')) &&
+      fixedIps.some(({ subnetId }) => subnetId === subnet.id),
+  );
+  if (used) return;
+  // 404 and 400: the router is gone, or has no interface there.
+  await ignoreStatus(network.removeRouterInterface(routerId, { subnetId: subnet.id }), 400, 404);
+  try {
+    await network.deleteSubnet(subnet.id);
+  } catch (error) {
+    if (!(error instanceof OpenStackError && error.status === 409)) throw error;
+    // An instance took a port here meanwhile, and needs the way that was just taken away.
+    await ensureRouterInterface(network, routerId, subnet);
+  }
 }
 
 async function ensureRouterInterface(network: NetworkApi, routerId: string, subnet: Subnet) {

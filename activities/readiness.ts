@@ -2,22 +2,23 @@ import { readFileSync } from 'node:fs';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { HostUnreachable, SshAuthenticationRefused } from '../ssh/errors.js';
-import type { InstanceHost } from '../workflows/model.js';
+import type { InstanceHost, RequirementsReport } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { waitUntil } from './wait.js';
 
 export type ReadinessActivities = ReturnType<typeof createReadinessActivities>;
 
+/** A host that takes a connection and says nothing must not hold up the next attempt. */
+const loginLimitMs = 15_000;
+
 const requirements = readFileSync(new URL('../image/requirements.sh', import.meta.url), 'utf8');
 
-const reportSchema = z.object({
+const reportSchema: z.ZodType<RequirementsReport> = z.object({
   checks: z.array(
     z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), fix: z.string() }),
   ),
 });
-
-export type RequirementsReport = z.infer<typeof reportSchema>;
 
 /** Whether a service instance can do its work. */
 export function createReadinessActivities(backends: Backends) {
@@ -37,10 +38,13 @@ export function createReadinessActivities(backends: Backends) {
       await waitUntil<string>({
         what: `SSH on ${host.address} of service instance ${host.instanceId}`,
         look: async () => {
+          const tooLong = AbortSignal.timeout(loginLimitMs);
+          const signal = AbortSignal.any([Context.current().cancellationSignal, tooLong]);
           try {
-            await ssh.ping({ address: host.address, hostKey: host.hostKey });
+            await ssh.ping({ address: host.address, hostKey: host.hostKey }, { signal });
             return 'in';
           } catch (error) {
+            if (tooLong.aborted) return `no login within ${loginLimitMs / 1000} s`;
             // While it boots it is silent, then may not know our key yet; a foreign host key is final.
             if (error instanceof HostUnreachable || error instanceof SshAuthenticationRefused) {
               return error.message;

@@ -3,7 +3,12 @@ import { join, resolve } from 'node:path';
 import { endProcess } from '../devcloud/hosts/processes.js';
 import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import { project } from '../setup/tools.mjs';
-import { prepareStateDirectory, writeHawserYaml } from './files.js';
+import {
+  prepareStateDirectory,
+  writeHawserYaml,
+  type BackendOverrides,
+  type CloudFacts,
+} from './files.js';
 import { partsOf, type Part } from './parts.js';
 import { makePlan } from './plan.js';
 import { ProcessRecords } from './process-records.js';
@@ -25,6 +30,8 @@ export interface EnvironmentOptions {
   cloudArguments?: string[];
   /** Gives up starting; what was started is ended. */
   signal?: AbortSignal;
+  /** Backends beside `generic`, once the cloud is there. */
+  moreBackends?: (cloud: CloudFacts) => BackendOverrides;
   /** Told when a process ends and nobody asked it to. */
   onUnexpectedEnd?: (process: Part, how: string) => void;
 }
@@ -82,7 +89,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   try {
     say(`Starting Temporal and the embedded cloud (${plan.hosts} hosts)`);
     const [{ url, cloudsYaml }] = await allOrThrow([cloud.startAndAsk(), temporal.startAndAsk()]);
-    writeHawserYaml(plan.configPath, { url, cloudsYaml }, plan.keys);
+    const facts = { url, cloudsYaml };
+    writeHawserYaml(plan.configPath, facts, plan.keys, options.moreBackends?.(facts) ?? {});
     options.signal?.throwIfAborted();
     say('Starting the worker');
     await allOrThrow(workers.map((worker) => worker.start()));

@@ -43,11 +43,20 @@ export function ensureKeyPair(directory: string): KeyPair {
   return files;
 }
 
+export interface CloudFacts {
+  url: string;
+  cloudsYaml: string;
+}
+
+/** Options of backends beside `generic`, each on top of what `generic` has. */
+export type BackendOverrides = Record<string, Record<string, unknown>>;
+
 /** hawser.yaml for the embedded cloud. */
 export function writeHawserYaml(
   file: string,
-  cloud: { url: string; cloudsYaml: string },
+  cloud: CloudFacts,
   keys: KeyPair,
+  moreBackends: BackendOverrides,
 ): void {
   const generic = {
     os_cloud: 'hawser',
@@ -60,7 +69,8 @@ export function writeHawserYaml(
     service_instance_flavor_id: '100',
   };
   const comment = '# Written at every start of the environment: changes do not last.\n';
-  writeFileSync(file, comment + stringify({ backends: { generic } }));
+  const backends = { generic: {}, ...moreBackends };
+  writeFileSync(file, comment + stringify({ defaults: generic, backends }));
 }
 
 /** What the children see of our environment: nothing of another Temporal or another cloud. */

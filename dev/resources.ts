@@ -9,10 +9,13 @@ const resourceSchema = z.looseObject({
     .transform((name) => name ?? ''),
 });
 
-const resourcesSchema = z.record(z.string(), z.array(resourceSchema)).transform((lists) => ({
-  ...lists,
-  volumes: lists['volumes'] ?? [],
-}));
+const kinds = [
+  ...(['servers', 'keypairs', 'volumes', 'snapshots', 'attachments'] as const),
+  ...(['networks', 'subnets', 'ports', 'routers', 'routerInterfaces'] as const),
+  ...(['securityGroups', 'securityGroupRules'] as const),
+] as const;
+
+const resourcesSchema = z.record(z.enum(kinds), z.array(resourceSchema));
 
 export type Resources = z.output<typeof resourcesSchema>;
 

@@ -69,9 +69,9 @@ function fromAnswer(error: OpenStackError): ApplicationFailure {
   return permanent('RequestRefused', message);
 }
 
-/** Nova says 403, Neutron 409, Cinder 413 (which with Retry-After means "slower"). */
+/** Nova says 403, Neutron 409, Cinder 413 (which with a Retry-After means "slower"). */
 function isQuota({ service, status, code, reason, retryAfterMs }: OpenStackError): boolean {
-  if (status === 413) return retryAfterMs === undefined;
+  if (status === 413) return !retryAfterMs;
   if (code === 'OverQuota') return true;
   return service === 'compute' && status === 403 && reason.includes('Quota exceeded');
 }

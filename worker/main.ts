@@ -94,7 +94,7 @@ async function createWorkers(
 
 async function closeBackend({ ssh, cloud, name }: Backend, log: Log): Promise<void> {
   try {
-    await ssh.close();
+    ssh.close();
     await cloud.session.close();
   } catch (error) {
     log.warn({ error, backend: name }, 'closing the connections failed');

@@ -1,5 +1,12 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { AccessLevel, AccessRule, ServiceInstance, ShareRequest, ShareView } from './model.js';
+import type {
+  AccessLevel,
+  AccessRule,
+  RequirementsReport,
+  ServiceInstance,
+  ShareRequest,
+  ShareView,
+} from './model.js';
 
 /** Starts the share, or finds it: repeating the call returns the same share. */
 export const createUpdate = defineUpdate<ShareView, [ShareRequest]>('create');
@@ -26,6 +33,9 @@ export const joinUpdate = defineUpdate<JoinResult, [{ shareId: string }]>('join'
 
 /** A share gives its place back. Harmless to repeat. */
 export const leaveUpdate = defineUpdate<void, [{ shareId: string }]>('leave');
+
+/** Looks whether the running instance meets the image requirements; changes nothing. */
+export const checkImageUpdate = defineUpdate<RequirementsReport, []>('checkImage');
 
 /** Refused while shares live on the instance; accepted at once otherwise. */
 export const deleteInstanceUpdate = defineUpdate<void, []>('delete');

@@ -108,6 +108,11 @@ export interface ServiceInstanceView {
   createdAt: string;
 }
 
+/** What `hawser image check` found on a service instance. */
+export interface RequirementsReport {
+  checks: { name: string; ok: boolean; detail: string; fix: string }[];
+}
+
 export const shareWorkflowId = (shareId: string): string => `share-${shareId}`;
 
 /** Every service instance's id names its backend, its share network and its ordinal. */

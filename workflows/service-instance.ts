@@ -5,6 +5,7 @@ import {
   condition,
   executeChild,
   makeContinueAsNewFunc,
+  proxyActivities,
   setCurrentDetails,
   setHandler,
   upsertMemo,
@@ -12,12 +13,26 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
+import type { ReadinessActivities } from '../activities/readiness.js';
+import { remoteCommand } from './activity-options.js';
 import { deleteServiceInstance } from './delete-service-instance.js';
-import { deleteInstanceUpdate, joinUpdate, leaveUpdate, type JoinResult } from './messages.js';
+import {
+  checkImageUpdate,
+  deleteInstanceUpdate,
+  joinUpdate,
+  leaveUpdate,
+  type JoinResult,
+} from './messages.js';
 import type { ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
 import { failureOf, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
 import { setUpServiceInstance, type ServiceInstanceInput } from './set-up-service-instance.js';
+
+const { reportImageRequirements } = proxyActivities<ReadinessActivities>({
+  ...remoteCommand,
+  // A person waits for this answer: a dead instance is said to be dead, not tried for hours.
+  scheduleToCloseTimeout: '90s',
+});
 
 /** What of the configuration rules an instance's life; fixed when it is set up. */
 export interface ServiceInstanceOptions {
@@ -145,6 +160,19 @@ export async function serviceInstance(input: ServiceInstanceEntityInput): Promis
   setHandler(leaveUpdate, ({ shareId }) => {
     view.shares = view.shares.filter((id) => id !== shareId);
     publish();
+  });
+
+  setHandler(checkImageUpdate, async () => {
+    if (!state.instance) {
+      throw failureOf({
+        type: 'InstanceNotActive',
+        message: `Service instance ${instanceId} is ${view.status}; it can be checked when it is active.`,
+      });
+    }
+    return reportImageRequirements.executeWithOptions(
+      { summary: `check the image requirements of ${instanceId}` },
+      [{ host: state.instance }],
+    );
   });
 
   setHandler(

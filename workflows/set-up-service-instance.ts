@@ -52,20 +52,12 @@ export async function setUpServiceInstance(input: ServiceInstanceInput): Promise
         { backend },
       ]);
     };
-    const [subnet, { securityGroupId }] = await bothOrNeither(makeNetwork, makeSecurityGroup);
+    const [{ cidr }] = await bothOrNeither(makeNetwork, makeSecurityGroup);
 
     onFailure(() => deleteServerPort({ backend, instanceId }));
     const { portId, address } = await ensureServerPort.executeWithOptions(
-      at(`port on service subnet ${subnet.cidr}`),
-      [
-        {
-          backend,
-          instanceId,
-          networkId: subnet.networkId,
-          subnetId: subnet.subnetId,
-          securityGroupId,
-        },
-      ],
+      at(`port on service subnet ${cidr}`),
+      [{ backend, instanceId, shareNetwork }],
     );
 
     onFailure(() => deleteServer({ backend, instanceId }));

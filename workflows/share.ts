@@ -35,6 +35,8 @@ export interface ShareInput {
 interface ShareState {
   view: ShareView;
   instance: ServiceInstance | null;
+  /** Whether anything of it may be in the cloud. */
+  exists: boolean;
   /** How many operations ran: part of each operation's workflow id. */
   operations: number;
 }
@@ -120,8 +122,9 @@ export async function share({
     } catch (error) {
       view.status = 'error';
       view.error = problemOf(error);
-      // Undone: the share has no place any more, unless undo says otherwise.
+      // A failed create undid everything, unless it says otherwise.
       if (view.error.type !== 'UndoIncomplete') {
+        state.exists = false;
         state.instance = null;
         view.serviceInstance = null;
       }
@@ -146,11 +149,10 @@ export async function share({
     view.status = 'deleting';
     view.error = null;
     try {
-      await run(
-        deleteShare,
-        { share: request, instance: state.instance },
-        `Delete share ${view.id}`,
-      );
+      if (state.exists) {
+        const input = { share: request, instance: state.instance };
+        await run(deleteShare, input, `Delete share ${view.id}`);
+      }
       Object.assign(view, { status: 'deleted', serviceInstance: null });
       Object.assign(view, { exportLocations: [], accessRules: [] });
     } catch (error) {
@@ -304,7 +306,7 @@ function newShare(request: ShareRequest): ShareState {
     operation: null,
     createdAt: now(),
   };
-  return { view, instance: null, operations: 0 };
+  return { view, instance: null, exists: true, operations: 0 };
 }
 
 function now(): string {

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# format-volume SERIAL LABEL FSTYPE RESERVED-PERCENT
+# format-volume SERIAL LABEL FSTYPE RESERVED-PERCENT WAIT-SECONDS
 # Makes a file system on a blank device; one that carries our label is an earlier attempt's and is kept.
 root=${HAWSER_ROOT:-}
-device=$root/dev/disk/by-id/virtio-$1 label=$2 fstype=$3 reserved=$4
+device=$root/dev/disk/by-id/virtio-$1 label=$2 fstype=$3 reserved=$4 wait=$5
 
-for ((tries = 0; tries < 300; tries++)); do
+for ((tries = 0; tries < wait * 5; tries++)); do
   [[ -e $device ]] && break
   sleep 0.2
 done
 [[ -e $device ]] || {
-  echo "no device with serial $1 appeared within 60 s; is the volume attached to this server?" >&2
+  echo "no device with serial $1 appeared within $wait s; is the volume attached to this server?" >&2
   exit 69
 }
 

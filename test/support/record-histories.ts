@@ -1,0 +1,69 @@
+/**
+ * Records the histories that test/workflows/replay.test.ts replays: the main job, a failed create, and a create
+ * whose worker was killed, on the embedded cloud with simulated hosts. Run it when a workflow's story
+ * changes on purpose: npm run record-histories
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { HawserClient } from '../../client/index.js';
+import { startEnvironment } from '../../dev/environment.js';
+
+const target = fileURLToPath(new URL('../histories', import.meta.url));
+const shareNetwork = 'demo-net/demo-subnet';
+
+async function main(): Promise<void> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'hawser-histories-'));
+  const environment = await startEnvironment({ stateDir, hosts: 'simulated' });
+  const hawser = await HawserClient.connect({ address: environment.temporalAddress });
+  try {
+    await live(hawser, environment.worker);
+    await rm(target, { recursive: true, force: true });
+    await mkdir(target, { recursive: true });
+    await save(hawser);
+  } finally {
+    await hawser.close();
+    await environment.stop();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function live(
+  hawser: HawserClient,
+  worker: { kill9(): Promise<void>; start(): Promise<void> },
+): Promise<void> {
+  for (const protocol of ['NFS', 'CIFS'] as const) {
+    const id = `recorded-${protocol.toLowerCase()}`;
+    await hawser.createShare({ id, protocol, sizeGib: 1, shareNetwork });
+    if (protocol === 'CIFS') {
+      await worker.kill9();
+      await worker.start();
+    }
+    await hawser.waitForShare(id);
+    await hawser.allowAccess(id, { to: '10.10.0.5', level: 'rw' });
+    await hawser.denyAccess(id, '10.10.0.5');
+  }
+  const failing = { id: 'recorded-failure', protocol: 'NFS', sizeGib: 1 } as const;
+  await hawser.createShare({ ...failing, shareNetwork: 'no-such-network' });
+  await hawser.waitForShare(failing.id).catch(() => undefined);
+  for (const id of ['recorded-nfs', 'recorded-cifs', failing.id]) {
+    await hawser.deleteShare(id);
+    await hawser.waitUntilDeleted(id);
+  }
+  for (const { id } of await hawser.listInstances()) {
+    await hawser.deleteInstance(id);
+    await hawser.waitUntilInstanceDeleted(id);
+  }
+}
+
+async function save({ temporal }: HawserClient): Promise<void> {
+  for await (const { workflowId, runId, type } of temporal.workflow.list()) {
+    const history = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+    const file = join(target, `${type}-${runId}.json`);
+    await writeFile(file, historyToJSON(history));
+  }
+}
+
+await main();
