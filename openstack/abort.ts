@@ -18,9 +18,12 @@ export function abortableAfter(
   return { signal: controller.signal, clear };
 }
 
-/** Lets one waiter leave a shared piece of work that goes on for the others. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
+/** Lets one waiter leave a shared piece of work that goes on for the others. Not begun for one who has left. */
+export async function orAborted<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return work();
   signal.throwIfAborted();
   let leave = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -28,7 +31,7 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undef
     signal.addEventListener('abort', leave, { once: true });
   });
   try {
-    return await Promise.race([work, aborted]);
+    return await Promise.race([work(), aborted]);
   } finally {
     signal.removeEventListener('abort', leave);
   }

@@ -124,7 +124,7 @@ export class Session implements Requester {
 
   async #currentToken(signal: AbortSignal | undefined): Promise<Token> {
     if (this.#token !== undefined && performance.now() < this.#token.renewAt) return this.#token;
-    return orAborted(this.#logIn(), signal);
+    return orAborted(async () => this.#logIn(), signal);
   }
 
   /** Many calls may be refused with the same old token: only the first of them logs in again. */

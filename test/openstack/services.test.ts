@@ -283,6 +283,15 @@ describe('Glance', () => {
       headers: { 'content-type': 'application/octet-stream', 'content-length': '4' },
     });
   });
+
+  test('may say in its own form of JSON that an image is gone', async () => {
+    const call = 'DELETE /image/v2/images/1';
+    // Its pages are for those who do not ask for JSON.
+    const message = 'Failed to find image 1 to delete<br /><br />\n\n\n';
+    fake.on(call, { status: 404, json: { message, code: '404 Not Found', title: 'Not Found' } });
+    await cloud.image.deleteImage('1');
+    expect(fake.calls(call)[0]?.headers.accept).toBe('application/json');
+  });
 });
 
 describe('a path', () => {

@@ -433,6 +433,12 @@ describe('a call', () => {
     expect(cloud.calls(SERVERS)).toHaveLength(1);
   });
 
+  test('that was given up before it began sends nothing', async () => {
+    const signal = AbortSignal.abort(new Error('too late'));
+    expect((await failure(list(open(), { signal }))).message).toBe('too late');
+    expect(cloud.seen).toEqual([]);
+  });
+
   test('takes the signal of its view of the session', async () => {
     cloud.on(SERVERS, 'silence');
     const view = withSignal(open(), AbortSignal.timeout(100));
