@@ -8,6 +8,7 @@ import { regionName } from './keystone/catalog.js';
 import { hashSecret, hexId, randomSecret } from './keystone/secrets.js';
 import { createNetwork } from './neutron/networks.js';
 import { addSubnet } from './neutron/router-interfaces.js';
+import { ensureDefaultGroup } from './neutron/security-groups.js';
 import { createRouter, systemCaller } from './neutron/routers.js';
 import { createSubnet } from './neutron/subnets.js';
 
@@ -27,6 +28,8 @@ export async function seed(cloud: Cloud, imageFile: string | undefined): Promise
   });
   if (imageFile) await seedImage(cloud, projects.admin, imageFile);
   seedNetworks(cloud, projects.admin, projects.demo);
+  // Neutron makes it at a project's first request: here it is there before anybody counts resources.
+  for (const projectId of Object.values(projects)) ensureDefaultGroup(cloud, projectId);
   await writeFile(join(cloud.stateDir, 'passwords.json'), JSON.stringify(passwords), {
     mode: 0o600,
   });
