@@ -5,7 +5,7 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import type { HawserError } from './errors.js';
-import { StepFinder, watch, type Progress, type WatchOptions } from './progress.js';
+import { StepFinder, unattended, watch, type Progress, type WatchOptions } from './progress.js';
 import { translateServiceError } from './service-errors.js';
 import { updateFailure, whileServed } from './updates.js';
 
@@ -95,6 +95,7 @@ export class Entities<View extends AnyView> {
       return {
         view,
         steps: open ? await this.call(() => steps.stepsOf(description)) : [],
+        interruption: unattended(description),
         settled: !open || (view.operation === null && this.#kind.atRest(view)),
       };
     }, options);

@@ -42,9 +42,7 @@ export interface WatchOptions {
 }
 
 /** One look: the view, the steps, and whether there is more to come. */
-export interface Look<View> {
-  view: View;
-  steps: RunningStep[];
+export interface Look<View> extends Progress<View> {
   settled: boolean;
 }
 
@@ -60,8 +58,9 @@ export async function* watch<View>(
     try {
       last = await look();
       lastAnswerAt = Date.now();
-      yield { view: last.view, steps: last.steps };
-      if (last.settled) return;
+      const { settled, ...progress } = last;
+      yield progress;
+      if (settled) return;
     } catch (error) {
       const away = error instanceof TemporalUnreachable;
       if (!away || !last || Date.now() - lastAnswerAt > patienceMs) throw error;
@@ -132,6 +131,15 @@ export class StepFinder {
       sinceMs: Math.max(0, Date.now() - since),
     };
   }
+}
+
+/** Why a workflow with no step running does not go on: since when nobody has taken up its next task. */
+export function unattended({ raw }: WorkflowExecutionDescription): string | undefined {
+  const task = raw.pendingWorkflowTask;
+  const scheduled = proto.temporal.api.enums.v1.PendingWorkflowTaskState;
+  if (task?.state !== scheduled.PENDING_WORKFLOW_TASK_STATE_SCHEDULED) return undefined;
+  const since = optionalTsToMs(task.scheduledTime) ?? Date.now();
+  return Date.now() - since > 1000 ? 'waiting for a worker to take it up' : undefined;
 }
 
 const states = proto.temporal.api.enums.v1.PendingActivityState;

@@ -1,11 +1,10 @@
 import { Option, type Command } from 'commander';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { AccessLevel, AccessRule } from '../../workflows/model.js';
-import type { HawserClient } from '../hawser-client.js';
-import { parseAccessSpec, parseRule } from '../input.js';
-import { withSession, type Session, type Wait } from './session.js';
-import { describeAccess, mountCommand } from './share-output.js';
+import type { AccessRule } from '../../workflows/model.js';
+import { parseAccessSpec, parseRule, type AccessSpec } from '../input.js';
+import { withSession, type Session } from './session.js';
+import { howToAllow, howToMount, inWords } from './share-output.js';
 import { table } from './tables.js';
+import { whileWatched } from './while-watched.js';
 
 /** `hawser access …` */
 export function addAccessCommands(program: Command): void {
@@ -43,7 +42,7 @@ export function addAccessCommands(program: Command): void {
         result(view.accessRules, () =>
           view.accessRules.length > 0
             ? ruleTable(view.accessRules)
-            : describeAccess(view).join('\n'),
+            : ['No access rules.', ...howToAllow(view)].join('\n'),
         );
       }),
     );
@@ -52,23 +51,23 @@ export function addAccessCommands(program: Command): void {
 async function allow(
   { connect, result, waiting }: Session,
   shareId: string,
-  options: { to: string; level: AccessLevel; id?: string },
+  spec: AccessSpec,
 ): Promise<void> {
   // NFS takes all that any share takes; what its own protocol refuses is known when it is found.
-  const access = parseAccessSpec('NFS', options);
+  const access = parseAccessSpec('NFS', spec);
   const client = await connect();
-  const rule = await waiting(
-    whileWatched(client, shareId, `Letting ${options.to} in to share ${shareId}`, () =>
-      client.allowAccess(shareId, access),
-    ),
-  );
+  const rule = await waiting({
+    what: `Letting ${access.to} in to share ${shareId}`,
+    watchWith: `hawser share watch ${shareId}`,
+    run: (options) =>
+      whileWatched(client, shareId, options, () => client.allowAccess(shareId, access)),
+  });
   const view = await client.getShare(shareId);
+  const may = rule.level === 'rw' ? 'read and write' : 'read';
   result(rule, () =>
     [
-      `${rule.to} may mount share ${shareId}, ${rule.level === 'rw' ? 'to read and write' : 'to read'} (rule ${rule.id}). There, type:`,
-      ...view.exportLocations
-        .filter(({ adminOnly }) => !adminOnly)
-        .map(({ path }) => `  ${mountCommand(view, path)}`),
+      `${rule.to} may mount share ${shareId} to ${may} (rule ${rule.id}).`,
+      ...howToMount(view),
     ].join('\n'),
   );
 }
@@ -76,54 +75,16 @@ async function allow(
 async function deny({ connect, result, waiting }: Session, shareId: string, text: string) {
   const which = parseRule(text);
   const client = await connect();
-  const rule = await waiting(
-    whileWatched(client, shareId, `Taking ${which} away from share ${shareId}`, () =>
-      client.denyAccess(shareId, which),
-    ),
-  );
+  const rule = await waiting({
+    what: `Taking ${which} away from share ${shareId}`,
+    watchWith: `hawser share watch ${shareId}`,
+    run: (options) =>
+      whileWatched(client, shareId, options, () => client.denyAccess(shareId, which)),
+  });
   result(
     rule,
     () => `Rule ${rule.id} is gone: ${rule.to} may not mount share ${shareId} any more.`,
   );
-}
-
-/** Shows the share's steps while a request that answers at its end is under way. */
-function whileWatched<T>(
-  client: HawserClient,
-  shareId: string,
-  what: string,
-  request: () => Promise<T>,
-): Wait<T> {
-  return {
-    what,
-    watchWith: `hawser share watch ${shareId}`,
-    async run({ signal, onProgress }) {
-      const done = new AbortController();
-      const watched = AbortSignal.any([signal, done.signal]);
-      void showSteps(client, shareId, watched, onProgress);
-      try {
-        return await request();
-      } finally {
-        done.abort();
-      }
-    },
-  };
-}
-
-async function showSteps(
-  client: HawserClient,
-  shareId: string,
-  signal: AbortSignal,
-  onProgress: Parameters<Wait<unknown>['run']>[0]['onProgress'],
-): Promise<void> {
-  try {
-    while (!signal.aborted) {
-      for await (const progress of client.watchShare(shareId, { signal })) onProgress(progress);
-      await sleep(250, undefined, { signal });
-    }
-  } catch {
-    // The request itself tells what is wrong; without steps it is only less talkative.
-  }
 }
 
 const ruleTable = (rules: AccessRule[]): string =>
@@ -132,7 +93,7 @@ const ruleTable = (rules: AccessRule[]): string =>
       { title: 'ID', value: ({ id }) => id },
       { title: 'TO', value: ({ to }) => to },
       { title: 'LEVEL', value: ({ level }) => level },
-      { title: 'STATE', value: ({ state }) => state.replaceAll('_', ' ') },
+      { title: 'STATE', value: ({ state }) => inWords(state) },
     ],
     rules,
   );

@@ -88,7 +88,8 @@ function summary(environment: Environment, options: DevOptions, hosts: Hosts): s
   const hawser = invocation();
   const machines = hosts === 'qemu' ? 'QEMU machines' : 'simulated machines';
   const create = 'share create --protocol NFS --size 1 --share-network demo-net/demo-subnet';
-  const here = relative('', stateDir) || '.';
+  const nearby = relative('', stateDir);
+  const here = nearby.startsWith('..') ? stateDir : nearby || '.';
   return [
     list([
       ['Web UI', webUiUrl],

@@ -8,6 +8,8 @@ import { StoppedWatching } from './session.js';
 const exitCodes = { done: 0, failed: 1, wrongUse: 2, interrupted: 130 };
 
 process.exitCode = await main(process.argv.slice(2));
+// What nobody waits for any more, a request without an answer, would keep the process.
+if (process.exitCode === exitCodes.interrupted) process.stdout.write('', () => process.exit());
 
 async function main(argv: string[]): Promise<number> {
   const json = wantsJson(argv);
@@ -29,6 +31,8 @@ function fail(error: unknown, json: boolean): number {
   const { type, message } = explain(error);
   if (json) {
     process.stdout.write(`${JSON.stringify({ error: { type, message } }, null, 2)}\n`);
+  } else if (error instanceof StoppedWatching) {
+    process.stderr.write(`${message}\n`);
   } else if (!(error instanceof CommanderError)) {
     process.stderr.write(`${pc.red('error:')} ${printable(message)}\n`);
   }

@@ -7,13 +7,13 @@ import { humanDuration } from './time.js';
 /** Says on standard error what is going on, so that standard output stays for the result. */
 export interface ProgressReport {
   show: (progress: Progress<unknown>) => void;
-  /** Takes the live line away. */
-  end: () => void;
+  /** Takes the live line away; says how long it took if it was done. */
+  end: (done: boolean) => void;
 }
 
-/** One live line on a terminal; elsewhere a line for each new step. */
+/** One live line on a terminal; elsewhere a line for each new step. Some terminals have no width. */
 export const reportProgress = (what: string): ProgressReport =>
-  process.stderr.isTTY ? liveLine(what) : stepLines(what);
+  process.stderr.isTTY && process.stderr.columns > 0 ? liveLine(what) : stepLines(what);
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 /** A step's words stay this long after it ended, so that the line does not flicker between two steps. */
@@ -28,7 +28,7 @@ function liveLine(what: string): ProgressReport {
     frame = (frame + 1) % FRAMES.length;
     const elapsed = humanDuration(Date.now() - began);
     const head = `${what}  ${elapsed}`;
-    const room = (process.stderr.columns ?? 80) - head.length - 6;
+    const room = process.stderr.columns - head.length - 6;
     const doing = shown ? cut(words(shown), room) : '';
     line(`${pc.cyan(FRAMES[frame] ?? '')} ${what}  ${pc.dim(elapsed)}  ${doing}`);
   };
@@ -40,10 +40,12 @@ function liveLine(what: string): ProgressReport {
       if (between && shown && Date.now() - shown.at < LINGER_MS) return;
       shown = { progress, at: Date.now() };
     },
-    end() {
+    end(done) {
       clearInterval(timer);
       line.clear();
       line.done();
+      const took = pc.dim(humanDuration(Date.now() - began));
+      if (done) process.stderr.write(`${pc.green('✓')} ${what}  ${took}\n`);
     },
   };
 }
@@ -77,7 +79,9 @@ function stepLines(what: string): ProgressReport {
         if (worthALine(step.attempt)) say(describeStep({ ...step, detail: null }));
       }
     },
-    end() {},
+    end(done) {
+      if (done) say('done');
+    },
   };
 }
 

@@ -18,10 +18,12 @@ export interface Wait<T> {
   what: string;
   /** The command that shows how it goes on. */
   watchWith: string;
-  run: (options: {
-    signal: AbortSignal;
-    onProgress: (progress: Progress<unknown>) => void;
-  }) => Promise<T>;
+  run: (options: Watching) => Promise<T>;
+}
+
+export interface Watching {
+  signal: AbortSignal;
+  onProgress: (progress: Progress<unknown>) => void;
 }
 
 export interface GlobalOptions {
@@ -68,17 +70,21 @@ async function waiting<T>({ what, watchWith, run }: Wait<T>): Promise<T> {
     const goesOn = `${what} goes on without this command. Watch it with: ${watchWith}`;
     stop.abort(new StoppedWatching(goesOn));
   };
-  process.once('SIGINT', interrupt);
+  process.on('SIGINT', interrupt);
   const report = reportProgress(what);
   const interrupted = new Promise<never>((_resolve, reject) => {
     stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error));
   });
   try {
     const options = { signal: stop.signal, onProgress: report.show };
-    return await Promise.race([run(options), interrupted]);
+    const result = await Promise.race([run(options), interrupted]);
+    report.end(true);
+    return result;
+  } catch (error) {
+    report.end(false);
+    throw error;
   } finally {
     stop.abort();
-    report.end();
     process.removeListener('SIGINT', interrupt);
   }
 }

@@ -29,43 +29,52 @@ export function mountCommand({ protocol }: ShareView, path: string): string {
 }
 
 export function describeShare(view: ShareView): string {
-  const exports = view.exportLocations.map(({ path, adminOnly }) =>
-    adminOnly ? `${path}  (operators only)` : path,
-  );
-  const mounts = view.exportLocations
-    .filter(({ adminOnly }) => !adminOnly)
-    .map(({ path }) => mountCommand(view, path));
-  return list([
+  const facts = list([
     ['Share', view.id],
-    ...(view.name ? ([['Name', view.name]] as [string, string][]) : []),
+    ['Name', ...(view.name ? [view.name] : [])],
     ['Status', view.status],
-    ...(view.error ? ([['Problem', view.error.message]] as [string, string][]) : []),
+    ['Problem', ...(view.error ? [view.error.message] : [])],
     ['Protocol', view.protocol],
     ['Size', `${view.sizeGib} GiB`],
     ['Network', view.shareNetwork],
     ['Backend', view.backend],
     ['Service instance', view.serviceInstance ?? 'none yet'],
     ['Created', `${ago(view.createdAt)} (${view.createdAt})`],
-    ['Export', ...exports],
-    ['Mount with', ...mounts],
-    ['Access', ...describeAccess(view)],
+    [
+      'Export',
+      ...view.exportLocations.map(({ path, adminOnly }) =>
+        adminOnly ? `${path}  (operators only)` : path,
+      ),
+    ],
+    [
+      'Access',
+      ...view.accessRules.map(
+        (rule) => `${rule.to} ${rule.level}  (rule ${rule.id}, ${inWords(rule.state)})`,
+      ),
+    ],
   ]);
+  return [facts, ...howToMount(view), ...howToAllow(view)].join('\n');
 }
 
-/** The rules one a line, or how to make the first one. */
-export function describeAccess({ id, status, accessRules }: ShareView): string[] {
-  if (accessRules.length > 0) {
-    return accessRules.map(
-      (rule) => `${rule.to} ${rule.level}  (rule ${rule.id}, ${rule.state.replaceAll('_', ' ')})`,
-    );
-  }
-  return status === 'available'
-    ? [
-        'no access rules yet, so nobody can mount it: let a client in with',
-        `hawser access allow ${id} --to ADDRESS --level rw`,
-      ]
-    : ['no access rules yet'];
+/** Commands stand on lines of their own, to be copied whole. */
+export function howToMount(view: ShareView): string[] {
+  const paths = view.exportLocations.filter(({ adminOnly }) => !adminOnly);
+  if (paths.length === 0) return [];
+  return ['', 'Mount it with:', ...paths.map(({ path }) => `  ${mountCommand(view, path)}`)];
 }
+
+/** How to make the first access rule, where there is none. */
+export function howToAllow({ id, status, accessRules }: ShareView): string[] {
+  if (status !== 'available' || accessRules.length > 0) return [];
+  return [
+    '',
+    'No access rules yet: nobody can mount it. Let a client in with:',
+    `  hawser access allow ${id} --to ADDRESS --level rw`,
+  ];
+}
+
+/** `queued_to_apply` as `queued to apply`. */
+export const inWords = (state: string): string => state.replaceAll('_', ' ');
 
 const shareColumns: Column<ShareView>[] = [
   { title: 'ID', value: ({ id }) => id },
@@ -96,7 +105,7 @@ export function describeInstance(view: ServiceInstanceView): string {
   return list([
     ['Service instance', view.id],
     ['Status', view.status],
-    ...(view.error ? ([['Problem', view.error.message]] as [string, string][]) : []),
+    ['Problem', ...(view.error ? [view.error.message] : [])],
     ['Server', view.serverId ?? 'none yet'],
     ['Address', view.address ?? 'none yet'],
     ['Network', view.shareNetwork.networkId],
@@ -111,15 +120,13 @@ export function describeInstance(view: ServiceInstanceView): string {
 export const instanceTable = (views: ServiceInstanceView[]): string =>
   table(
     [
-      { title: 'ID', value: ({ id }) => id, mayShrink: true },
+      { title: 'ID', value: ({ id }) => id },
       { title: 'STATUS', value: ({ status }) => status },
       { title: 'ADDRESS', value: ({ address }) => address ?? '' },
       { title: 'SHARES', value: ({ shares, maxShares }) => `${shares.length} of ${maxShares}` },
-      { title: 'CREATED', value: ({ createdAt }) => ago(createdAt) },
     ],
     views,
-    terminalWidth(),
   );
 
 /** Text that goes to a file or a pipe is not cut. */
-const terminalWidth = (): number => (process.stdout.isTTY ? process.stdout.columns : Infinity);
+const terminalWidth = (): number => (process.stdout.isTTY && process.stdout.columns) || Infinity;

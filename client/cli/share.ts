@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { Protocol, ShareStatus } from '../../workflows/model.js';
 import { parseShareFilter, parseShareSpec, type ShareSpec } from '../input.js';
 import { withSession, type Session } from './session.js';
+import { whileWatched } from './while-watched.js';
 import { describeShare, shareJson, shareTable } from './share-output.js';
 
 interface CreateOptions extends Omit<ShareSpec, 'sizeGib'> {
@@ -101,7 +102,7 @@ async function create(session: Session, { size, wait, ...spec }: CreateOptions):
     what: `Creating share ${id}`,
     watchWith: `hawser share watch ${id}`,
     async run(options) {
-      await client.createShare(request);
+      await whileWatched(client, id, options, () => client.createShare(request));
       return client.waitForShare(id, options);
     },
   });
@@ -135,7 +136,7 @@ async function deleteShare(
     what: `Deleting share ${id}`,
     watchWith: `hawser share watch ${id}`,
     async run(options) {
-      const deleting = await client.deleteShare(id);
+      const deleting = await whileWatched(client, id, options, () => client.deleteShare(id));
       await client.waitUntilDeleted(id, options);
       return deleting;
     },

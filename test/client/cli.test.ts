@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HawserClient } from '../../client/index.js';
+import { startEnvironment, type Environment } from '../../dev/environment.js';
+import { project } from '../../setup/tools.mjs';
+
+const network = 'demo-net/demo-subnet';
+const stateDir = mkdtempSync(join(tmpdir(), 'hawser-cli-'));
+let environment: Environment;
+let client: HawserClient;
+
+beforeAll(async () => {
+  environment = await startEnvironment({
+    stateDir,
+    hosts: 'simulated',
+    temporalDatabase: 'memory',
+  });
+  client = await HawserClient.connect({ address: environment.temporalAddress });
+});
+
+afterAll(async () => {
+  await client?.close();
+  await environment?.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+const hawser = (...args: string[]) => environment.hawser(args);
+
+const create = (id: string, ...more: string[]) =>
+  hawser('share', 'create', '--id', id, '--size', '1', '--share-network', network, ...more);
+
+/** Runs a command with -o json, which must succeed and print one document and nothing else. */
+async function json(...args: string[]): Promise<unknown> {
+  const said = await hawser(...args, '-o', 'json');
+  expect(said.code, said.stdout + said.stderr).toBe(0);
+  return JSON.parse(said.stdout);
+}
+
+/** The `error` that a failing command prints as JSON. */
+async function failure(...args: string[]): Promise<unknown> {
+  const said = await hawser(...args, '-o', 'json');
+  expect(said.code, said.stdout).toBe(1);
+  return JSON.parse(said.stdout);
+}
+
+describe('a share on the command line', () => {
+  it('is created, and how to mount it and whom to let in is said', async () => {
+    const said = await create('first', '--protocol', 'nfs');
+    expect(said.code, said.stderr).toBe(0);
+    const path = /(\S+:\/shares\/\S+)/.exec(said.stdout)?.[1];
+    expect(said.stdout).toContain(`mount -t nfs4 -o vers=4.1 ${path} /mnt`);
+    expect(said.stdout).toContain('hawser access allow first --to ADDRESS --level rw');
+    expect(said.stderr).toMatch(/^Creating share first, [\d.]+ s: creating the volume$/m);
+    expect(said.stderr).toMatch(/^Creating share first, [\d.]+ s: done$/m);
+  });
+
+  it('has the documented keys in JSON, and is the same when asked for again', async () => {
+    const share = await json('share', 'show', 'first');
+    expect(Object.keys(share as object)).toEqual(
+      'id name status protocol sizeGib shareNetwork serviceInstance exportLocations accessRules error backend createdAt'.split(
+        ' ',
+      ),
+    );
+    expect(share).toMatchObject({
+      id: 'first',
+      name: '',
+      status: 'available',
+      protocol: 'NFS',
+      sizeGib: 1,
+      shareNetwork: network,
+      exportLocations: [{ path: expect.stringContaining(':/shares/'), adminOnly: false }],
+      accessRules: [],
+      error: null,
+    });
+    const again = await create('first', '--protocol', 'NFS', '-o', 'json');
+    expect(JSON.parse(again.stdout)).toEqual(share);
+  });
+
+  it('keeps its id from a share with other parameters', async () => {
+    const args = ['share', 'create', '--id', 'first', '--protocol', 'NFS', '--size', '9'];
+    expect(await failure(...args, '--share-network', network)).toMatchObject({
+      error: { type: 'ShareExists', message: expect.stringContaining('sizeGib 1') },
+    });
+  });
+
+  it('need not be waited for, and can be watched instead', async () => {
+    const asked = await create('patient', '--protocol', 'CIFS', '--no-wait', '-o', 'json');
+    expect(JSON.parse(asked.stdout)).toMatchObject({ id: 'patient', status: 'creating' });
+    expect(await json('share', 'watch', 'patient')).toMatchObject({ status: 'available' });
+    const shown = await hawser('share', 'show', 'patient');
+    expect(shown.stdout).toMatch(/mount -t cifs \/\/[\d.]+\/\S+ \/mnt -o guest,vers=3\.1\.1/);
+  });
+
+  it('is listed with the others, by what it is', async () => {
+    const ids = async (...filter: string[]) => {
+      const shares = (await json('share', 'list', ...filter)) as { id: string }[];
+      return shares.map(({ id }) => id);
+    };
+    await expect.poll(() => ids('--status', 'available')).toEqual(['first', 'patient']);
+    expect(await ids('--protocol', 'cifs')).toEqual(['patient']);
+    expect(await ids('--backend', 'other')).toEqual([]);
+    const table = await hawser('share', 'list');
+    expect(table.stdout.split('\n')[0]).toMatch(/^ID +STATUS +PROTOCOL +SIZE +NETWORK/);
+    expect(table.stdout).toMatch(/^first +available +NFS +1 GiB +demo-net\/demo-subnet/m);
+  });
+
+  it('that cannot be made fails with its reason, and leaves by delete', async () => {
+    const args = ['share', 'create', '--id', 'lost', '--protocol', 'NFS', '--size', '1'];
+    expect(await failure(...args, '--share-network', 'no-such-net')).toMatchObject({
+      error: { type: 'NetworkNotFound', message: expect.stringContaining('no-such-net') },
+    });
+    expect(await json('share', 'show', 'lost')).toMatchObject({
+      status: 'error',
+      error: { type: 'NetworkNotFound' },
+    });
+    expect(await json('share', 'delete', 'lost')).toMatchObject({ id: 'lost', status: 'deleted' });
+    expect(await failure('share', 'show', 'lost')).toMatchObject({
+      error: { type: 'ShareNotFound' },
+    });
+  });
+});
+
+describe('access on the command line', () => {
+  it('is allowed, listed and denied', async () => {
+    const allow = ['access', 'allow', 'first', '--to', '10.20.0.0/24', '--level', 'ro'];
+    const rule = { id: 'lan', to: '10.20.0.0/24', level: 'ro', state: 'active' };
+    expect(await json(...allow, '--id', 'lan')).toEqual(rule);
+    expect(await json('access', 'list', 'first')).toEqual([rule]);
+    expect(await failure(...allow)).toMatchObject({ error: { type: 'RuleExists' } });
+    expect(await failure('access', 'deny', 'first', '10.9.9.9')).toMatchObject({
+      error: { type: 'RuleNotFound' },
+    });
+    expect(await json('access', 'deny', 'first', '10.20.0.0/24')).toMatchObject({ id: 'lan' });
+    expect(await json('access', 'list', 'first')).toEqual([]);
+  });
+
+  it('that a protocol cannot give is wrong use', async () => {
+    const allow = ['access', 'allow', 'patient', '--to', '10.20.0.9', '--level', 'ro'];
+    const said = await hawser(...allow);
+    expect(said).toMatchObject({ code: 2, stdout: '' });
+    expect(said.stderr).toContain('a CIFS share gives addresses rw access only');
+  });
+});
+
+describe('a service instance on the command line', () => {
+  it('is listed, shown with its shares, and not deleted under them', async () => {
+    await expect.poll(() => json('instance', 'list')).toHaveLength(1);
+    const [instance] = (await json('instance', 'list')) as { id: string }[];
+    const id = instance?.id ?? '';
+    expect(await json('instance', 'show', id)).toMatchObject({
+      id,
+      status: 'active',
+      shares: ['first', 'patient'],
+    });
+    expect(await failure('instance', 'delete', id)).toMatchObject({
+      error: { type: 'InstanceInUse', message: expect.stringContaining('first, patient') },
+    });
+    const shown = await hawser('instance', 'show', id);
+    expect(shown.stdout).toMatch(/^Shares +first\n +patient$/m);
+  });
+});
+
+describe('a wait on the command line', () => {
+  const bin = join(project, 'bin/hawser.js');
+  const args = ['share', 'create', '--protocol', 'NFS', '--size', '1', '--share-network', network];
+
+  it('that is interrupted says that the work goes on, and it does', async () => {
+    await environment.worker.kill9();
+    const command = spawn(process.execPath, [bin, ...args, '--id', 'left'], {
+      env: environment.env,
+    });
+    let stderr = '';
+    command.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    await expect.poll(() => stderr, { timeout: 20_000 }).toContain('waiting for a worker');
+    command.kill('SIGINT');
+    const code = await new Promise((resolve) => command.once('exit', resolve));
+    expect(code).toBe(130);
+    expect(stderr).toContain('goes on without this command');
+    expect(stderr).toContain('hawser share watch left');
+    await environment.worker.start();
+    expect(await client.waitForShare('left')).toMatchObject({ status: 'available' });
+  });
+
+  it('shows one live line on a terminal, and leaves only what was done', async () => {
+    const command = [process.execPath, bin, ...args, '--id', 'live'].join(' ');
+    const line = `stty cols 80 rows 24; ${command}`;
+    const script = spawn('script', ['-qec', line, '/dev/null'], { env: environment.env });
+    let screen = '';
+    script.stdout.on('data', (chunk: Buffer) => (screen += chunk.toString()));
+    expect(await new Promise((resolve) => script.once('exit', resolve))).toBe(0);
+    const frames = screen.match(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏].{0,9}Creating share live/g) ?? [];
+    expect(frames.length).toBeGreaterThan(3);
+    expect(screen).toMatch(/Creating share live.*s.*(volume|network|instance)/);
+    expect(screen).toMatch(/✓.* Creating share live/);
+    expect(screen).toMatch(/Status +available/);
+  });
+});
+
+describe('a share whose worker dies while it is made', () => {
+  it('is finished by the next worker', async () => {
+    await client.createShare({
+      id: 'survivor',
+      protocol: 'NFS',
+      sizeGib: 1,
+      shareNetwork: network,
+    });
+    for await (const { steps } of client.watchShare('survivor', { intervalMs: 20 })) {
+      if (steps.length === 0) continue;
+      await environment.worker.kill9();
+      break;
+    }
+    await environment.worker.start();
+    expect(await client.waitForShare('survivor')).toMatchObject({ status: 'available' });
+  });
+});
