@@ -25,12 +25,12 @@ export async function checkRequirements(): Promise<void> {
   if (missing.length === 0) return;
   const packages = missing.map((program) => programs[program]).join(' ');
   throw new Error(
-    `QEMU hosts need ${missing.join(', ')}; install with: apt-get install --no-install-recommends ${packages}`,
+    `QEMU hosts need ${missing.join(', ')} on the PATH; install with: apt-get install --no-install-recommends ${packages}`,
   );
 }
 
 async function isOnPath(program: string): Promise<boolean> {
-  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     const found = await access(join(folder, program), constants.X_OK).then(
       () => true,
       () => false,
