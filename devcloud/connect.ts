@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Cloud } from './cloud.js';
@@ -27,9 +28,17 @@ async function tunnel(
   networkId: string | undefined,
 ): Promise<Duplex> {
   const { address, port } = parseTarget(target);
+  if (port === 22) await strike(cloud, target);
   const owner = portAt(cloud, address, networkId);
   if (!owner) throw new Error(`No port has the address ${address}`);
   return cloud.hosts.connect({ networkId: owner.networkId, address, port });
+}
+
+/** A planned fault of `ssh.connect`. */
+async function strike({ faults }: Cloud, target: string): Promise<void> {
+  const fault = faults.forRequest({ operation: 'ssh.connect', path: target });
+  if (fault?.delayMs) await sleep(fault.delayMs);
+  if (fault?.status ?? fault?.reset) throw new Error(fault?.message ?? 'Planned failure');
 }
 
 function parseTarget(target: string): { address: string; port: number } {

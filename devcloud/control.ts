@@ -28,9 +28,10 @@ import { defaultSettings, getSetting, type SettingName } from './settings.js';
  *   POST   /devcloud/ports/{id}/plug      a client machine at that port; answers {command}: prefix words to run there
  *   POST   /devcloud/ports/{id}/unplug    takes it away
  *
- * A fault strikes a request (`then` has status, reset or delayMs) or the transition behind it (outcome,
- * noDevice, dirtyVolume). `match.operation` names either, such as server.create, server.boot, volume.create,
- * volume.attach, volume.extend, snapshot.create, port.create, ssh.connect.
+ * A fault is {match, effect, times?, skip?}. It strikes a request (its effect has status, reset or delayMs) or
+ * the transition behind one (outcome, noDevice, dirtyVolume, sshSilent, hostKeyChanged). `match.operation` names
+ * either: server.create, server.boot, volume.create, volume.attach, volume.extend, snapshot.create, port.create,
+ * ssh.connect and so on, as the routes say.
  */
 export const control = (requests: RequestLog): Service => ({
   name: 'devcloud',

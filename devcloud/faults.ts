@@ -44,10 +44,10 @@ const planned = z.strictObject({
     ),
 });
 
-/** On the wire the effect is called `then`; an object of ours with that name could be taken for a promise. */
+/** The effect may be called `then` too; an object of ours with that name could be taken for a promise. */
 export const faultPlan = z
   .looseObject({})
-  .transform(({ then: effect, ...rest }) => ({ ...rest, effect }))
+  .transform(({ then: other, effect = other, ...rest }) => ({ ...rest, effect }))
   .pipe(planned);
 
 export type FaultPlan = z.output<typeof planned>;

@@ -38,13 +38,13 @@ export class Jobs {
     this.#handlers.set(kind, handler);
   }
 
-  /** Runs the handler of `kind` after the latency of `transition` (or a share of it). */
+  /** Runs the handler of `kind` after the latency of `transition` (or a share of it), or after `delayMs`. */
   schedule(
     kind: string,
     target: string,
-    { transition = kind, share = 1, data = {} }: Schedule = {},
+    { transition = kind, share = 1, delayMs, data = {} }: Schedule = {},
   ): void {
-    const dueAt = Date.now() + this.#latencies.get(transition) * share;
+    const dueAt = Date.now() + (delayMs ?? this.#latencies.get(transition) * share);
     const job = this.#rows.put({ id: randomUUID(), kind, target, dueAt, data });
     if (this.#open) this.#arm(job);
   }
@@ -111,5 +111,6 @@ export class Jobs {
 interface Schedule {
   transition?: string;
   share?: number;
+  delayMs?: number;
   data?: Record<string, string>;
 }

@@ -81,7 +81,7 @@ export function snapshotRoutes(app: FastifyInstance, cloud: Cloud): void {
 
   app.delete<OnePath>('/snapshots/:id', operation('snapshot.delete'), (request, reply) => {
     const row = findSnapshot(cloud, request.caller, request.params.id);
-    if (!['available', 'error', 'error_deleting'].includes(row.status)) {
+    if (!['available', 'error'].includes(row.status)) {
       throw invalidSnapshot(
         'Snapshot status must be available or error and must not be part of a group.',
       );

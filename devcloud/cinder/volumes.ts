@@ -203,8 +203,7 @@ export function deleteVolume(
   const snapshots = cloud.tables.snapshots.where(({ volumeId }) => volumeId === row.id);
   const attached = cloud.tables.attachments.find(({ volumeId }) => volumeId === row.id);
   const kept = snapshots.length > 0 && !cascade;
-  if (row.status === 'deleting') throw notDeletable();
-  if (attached || kept || !(force || [...deletable, 'error_deleting'].includes(row.status))) {
+  if (attached || kept || !(force || deletable.includes(row.status))) {
     throw notDeletable();
   }
   changeVolume(cloud, row.id, { status: 'deleting' });

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Caller } from '../api/caller.js';
+import { mayTouch, type Caller } from '../api/caller.js';
 import { badRequest, conflict, forbidden } from '../api/errors.js';
 import type { Cloud } from '../cloud.js';
 import type { Image } from '../glance/rows.js';
 import { checkQuotas } from './quotas.js';
 import type { Flavor, Server, ServerNetwork } from './rows.js';
-import type { ServerRequest } from './server-request.js';
+import type { BlockDevice, ServerRequest } from './server-request.js';
 
 /** Checks all that can be known at once, and leaves the rest to the build. */
 export function createServer(cloud: Cloud, caller: Caller, ask: ServerRequest): Server {
@@ -50,10 +50,29 @@ export function createServer(cloud: Cloud, caller: Caller, ask: ServerRequest): 
     updatedAt: now,
     launchedAt: null,
     reservationId: `r-${randomBytes(4).toString('hex')}`,
-    blockDevices: ask.block_device_mapping_v2 ?? [],
+    blockDevices: wantedVolumes(cloud, caller, ask),
+    volumeIds: [],
   });
   cloud.jobs.schedule('server.schedule', server.id, { transition: 'server.create', share: 0.2 });
   return server;
+}
+
+/** Devices that are volumes; a local one is the machine's own disk. */
+function wantedVolumes(cloud: Cloud, caller: Caller, ask: ServerRequest): BlockDevice[] {
+  const devices = ask.block_device_mapping_v2 ?? [];
+  for (const { source_type: source, uuid } of devices) {
+    if (source !== 'volume') continue;
+    const volume = cloud.tables.volumes.get(uuid ?? '');
+    if (!volume || !mayTouch(caller, volume)) {
+      throw badRequest(`Block Device Mapping is Invalid: failed to get volume ${uuid}.`);
+    }
+    if (volume.status !== 'available') {
+      throw badRequest(
+        `Invalid volume: Volume ${uuid} status must be available or downloading to reserve, but the current status is ${volume.status}.`,
+      );
+    }
+  }
+  return devices.filter((device) => device.destination_type === 'volume');
 }
 
 function wantedFlavor({ tables }: Cloud, id: string): Flavor {
@@ -156,7 +175,7 @@ function wantedNetworks(
 
 function portMustBeFree(cloud: Cloud, caller: Caller, id: string): void {
   const port = cloud.tables.ports.get(id);
-  if (!port || !(caller.isAdmin || port.projectId === caller.projectId)) {
+  if (!port || !mayTouch(caller, port)) {
     throw badRequest(`Port id ${id} could not be found.`);
   }
   if (port.deviceId) throw conflict(`Port ${id} is still in use.`);

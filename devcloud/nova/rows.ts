@@ -72,6 +72,8 @@ export interface Server {
   reservationId: string;
   /** Volumes that are made or attached while the server is built. */
   blockDevices: BlockDevice[];
+  /** The volumes of `blockDevices` that are known so far, in the same order. */
+  volumeIds: string[];
 }
 
 /** A volume of a server: Nova's block device mapping. */

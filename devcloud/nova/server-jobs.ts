@@ -1,12 +1,11 @@
 import type { Cloud } from '../cloud.js';
 import type { Fault } from '../faults.js';
-import type { ServerSpec } from '../hosts/hosts.js';
 import { release } from '../cinder/attaching.js';
 import { deleteVolume } from '../cinder/volumes.js';
-import { volumeFile } from '../cinder/volume-files.js';
-import { configDriveOf } from './config-drive.js';
-import type { Server, VmState } from './rows.js';
-import { bindPorts, portsOf, unbindPorts } from './server-ports.js';
+import { bindVolumes } from './block-devices.js';
+import type { Server, ServerFault, VmState } from './rows.js';
+import { bindPorts, unbindPorts } from './server-ports.js';
+import { powerOn, troubleHost } from './server-power.js';
 
 const running = 1;
 const shutDown = 4;
@@ -41,6 +40,15 @@ export function serverJobs(cloud: Cloud): void {
 
   step('server.network', async (server) => {
     bindPorts(cloud, server);
+    changeServer(cloud, server.id, { taskState: 'block_device_mapping' });
+    jobs.schedule('server.volumes', server.id, { delayMs: 0 });
+  });
+
+  step('server.volumes', async (server) => {
+    if (!bindVolumes(cloud, server)) {
+      jobs.schedule('server.volumes', server.id, { delayMs: 50 });
+      return;
+    }
     changeServer(cloud, server.id, { taskState: 'spawning' });
     jobs.schedule('server.spawn', server.id, { transition: 'server.create', share: 0.5 });
   });
@@ -76,43 +84,16 @@ export function serverJobs(cloud: Cloud): void {
   jobs.on('server.delete', async ({ target }) => {
     const server = tables.servers.get(target);
     if (!server) return;
-    await hosts.deleteServer(target);
+    try {
+      await hosts.deleteServer(target);
+    } catch (error) {
+      changeServer(cloud, target, { vmState: 'error', taskState: null, fault: faultOf(error) });
+      return;
+    }
     forgetVolumes(cloud, server);
     unbindPorts(cloud, server);
     tables.servers.delete(target);
   });
-}
-
-/** A machine on, with its disks; repeating it is harmless. */
-export async function powerOn(cloud: Cloud, id: string): Promise<void> {
-  const server = cloud.tables.servers.get(id);
-  if (!server) return;
-  await cloud.plane.settled();
-  await cloud.hosts.startServer(specOf(cloud, server));
-  for (const { volumeId, attachmentId } of cloud.tables.volumeMappings.where(
-    ({ serverId }) => serverId === id,
-  )) {
-    if (cloud.tables.attachments.get(attachmentId)?.status !== 'attached') continue;
-    await cloud.hosts.attachVolume(id, volumeFile(cloud, volumeId));
-  }
-}
-
-function specOf(cloud: Cloud, server: Server): ServerSpec {
-  const image = server.imageId ? cloud.tables.images.get(server.imageId) : undefined;
-  return {
-    id: server.id,
-    name: server.name,
-    ramMib: server.flavor.ramMib,
-    vcpus: server.flavor.vcpus,
-    rootDiskGib: server.flavor.diskGib,
-    imageFile: image?.file ?? '',
-    ports: portsOf(cloud, server).map(({ id, macAddress, fixedIps }) => ({
-      id,
-      macAddress,
-      ipAddresses: fixedIps.map(({ ipAddress }) => ipAddress),
-    })),
-    configDrive: configDriveOf(cloud, server),
-  };
 }
 
 /** The end of a transition, unless the server began to be deleted meanwhile. */
@@ -129,25 +110,8 @@ function fault(planned: Fault | undefined): void {
   }
 }
 
-/** What only the machine itself can do wrong, where machines can. */
-async function troubleHost(
-  { hosts }: Cloud,
-  id: string,
-  planned: Fault | undefined,
-): Promise<void> {
-  const troubles = [
-    ...(planned?.sshSilent ? (['ssh-silent'] as const) : []),
-    ...(planned?.hostKeyChanged ? (['host-key-changed'] as const) : []),
-  ];
-  if (troubles.length === 0) return;
-  if (!hosts.setFaults)
-    throw new Error(`Hosts of kind ${hosts.kind} cannot have ${troubles.join()}`);
-  await hosts.setFaults(id, troubles);
-}
-
 /** ERROR with Nova's fault; a server that never came up gives its ports back. */
 async function fail(cloud: Cloud, server: Server, error: unknown): Promise<void> {
-  const message = error instanceof Error ? error.message : String(error);
   cloud.log.warn({ err: error, server: server.id }, 'The server went to ERROR');
   if (server.vmState === 'building') {
     await cloud.hosts.deleteServer(server.id).catch((reason: unknown) => {
@@ -158,17 +122,32 @@ async function fail(cloud: Cloud, server: Server, error: unknown): Promise<void>
   settle(cloud, server.id, {
     vmState: 'error',
     powerState: 0,
-    fault: { code: 500, message, details: '', created: new Date().toISOString() },
+    fault: faultOf(error),
   });
 }
+
+const faultOf = (error: unknown): ServerFault => ({
+  code: 500,
+  message: error instanceof Error ? error.message : String(error),
+  details: error instanceof Error ? (error.stack ?? '') : '',
+  created: new Date().toISOString(),
+});
 
 function forgetVolumes(cloud: Cloud, { id }: Server): void {
   for (const mapping of cloud.tables.volumeMappings.where(({ serverId }) => serverId === id)) {
     release(cloud, mapping.volumeId, mapping.attachmentId);
     cloud.tables.volumeMappings.delete(mapping.id);
-    const volume = cloud.tables.volumes.get(mapping.volumeId);
-    if (volume && mapping.deleteOnTermination) {
-      deleteVolume(cloud, volume, { cascade: false, force: true });
-    }
+    if (mapping.deleteOnTermination) deleteAlong(cloud, mapping.volumeId);
+  }
+}
+
+/** As in Nova, a volume that cannot be deleted does not keep its server alive. */
+function deleteAlong(cloud: Cloud, volumeId: string): void {
+  const volume = cloud.tables.volumes.get(volumeId);
+  if (!volume) return;
+  try {
+    deleteVolume(cloud, volume, { cascade: false, force: false });
+  } catch (error) {
+    cloud.log.warn({ err: error, volume: volumeId }, 'The volume of a deleted server was kept');
   }
 }

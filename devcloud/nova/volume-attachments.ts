@@ -9,6 +9,7 @@ import { beginDetaching, complete, connect, release, reserve } from '../cinder/a
 import { volumeFile } from '../cinder/volume-files.js';
 import { changeVolume, findVolume } from '../cinder/volumes.js';
 import type { Cloud } from '../cloud.js';
+import { devicesOf, nextDevice } from './devices.js';
 import { invalidVolume, mustBe, notAttached } from './errors.js';
 import type { Server, VolumeMapping } from './rows.js';
 import { findServer, type OnePath } from './servers.js';
@@ -127,25 +128,13 @@ function reserveForNova(
   }
 }
 
-/** The guest's own name may differ: nobody should rely on it. */
 function deviceFor(cloud: Cloud, { id }: Server, wanted: string | null): string {
-  const taken = cloud.tables.volumeMappings
-    .where(({ serverId }) => serverId === id)
-    .map(({ device }) => device);
-  if (wanted && taken.includes(wanted)) {
+  if (wanted === null) return nextDevice(cloud, id);
+  if (devicesOf(cloud, id).includes(wanted)) {
     throw conflict(`The supplied device path (${wanted}) is in use.`);
   }
-  if (wanted) return wanted;
-  for (let index = 1; ; index += 1) {
-    const device = `/dev/vd${letters(index)}`;
-    if (!taken.includes(device)) return device;
-  }
+  return wanted;
 }
-
-/** a, b, … z, aa, ab, … */
-const letters = (index: number): string =>
-  (index >= 26 ? letters(Math.floor(index / 26) - 1) : '') +
-  String.fromCodePoint(97 + (index % 26));
 
 /** Both halves run on the server's own queue, so that plugging and power never cross. */
 export function volumeAttachmentJobs(cloud: Cloud): void {

@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { createHosts } from '../../devcloud/hosts/create-hosts.js';
+import { defaultLatencies } from '../../devcloud/latencies.js';
 import { startDevcloud } from '../../devcloud/server.js';
 
 export interface Answer {
@@ -20,8 +21,7 @@ export interface Answer {
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
 type User = 'devcloud-admin' | 'hawser' | 'demo';
 
-/** Every transition takes a moment, so that tests can see what is on the way. */
-const quick = { 'server.create': 60, 'volume.create': 20, 'volume.attach': 20 };
+const quick = Object.fromEntries(Object.keys(defaultLatencies).map((name) => [name, 20]));
 
 /** A cloud of one test file, in this process, on simulated hosts. */
 export async function startTestCloud({
@@ -42,6 +42,13 @@ export async function startTestCloud({
   return {
     ...cloud,
     stateDir,
+    /** Makes a transition slow enough to be seen under way; `quick` is put back by the test file. */
+    slow: (transition: string) =>
+      call('PUT', `${cloud.url}/devcloud/latencies`, { body: { [transition]: 700 } }),
+    reset: async () => {
+      await call('PUT', `${cloud.url}/devcloud/latencies`, { body: latencies });
+      await call('DELETE', `${cloud.url}/devcloud/faults`);
+    },
     control: (method: Method, path: string, body?: unknown) =>
       call(method, `${cloud.url}/devcloud${path}`, { body }),
     as: (user: User) => logIn(cloud.cloudsYaml, user),
