@@ -4,9 +4,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Copies a sparse file onto a file of the same size or larger, which keeps its size and its holes. */
+/** Copies a sparse file with its holes; one that is already there and larger keeps its size. */
 export async function copyDisk(from: string, to: string): Promise<void> {
-  const { size } = await stat(to);
+  const sizes = await Promise.all([stat(from), stat(to).catch(() => undefined)]);
+  const size = Math.max(...sizes.map((found) => found?.size ?? 0));
   await run('cp', ['--sparse=always', '--reflink=auto', from, to]);
   await truncate(to, size);
 }

@@ -81,7 +81,10 @@ export interface Hosts {
   /** Ends everything this kind started: machines, namespaces, helpers. */
   destroy(): Promise<void>;
   applyNetworks(plane: NetworkPlane): Promise<void>;
-  /** Powers a server on; resolves when the machine runs, not when it answers. */
+  /**
+   * Powers a server on; resolves when the machine runs, not when it answers. One that was off keeps its
+   * disk and config drive and takes over the ports of the new specification.
+   */
   startServer(spec: ServerSpec): Promise<void>;
   /** Off, the disk kept. */
   stopServer(serverId: string, how: 'soft' | 'hard'): Promise<void>;

@@ -156,6 +156,14 @@ describe('the SSH server of a simulated host', () => {
     const again = await login(hosts, onePort);
     again.end();
   });
+
+  it('moves to other ports when it is started with them', async () => {
+    await hosts.stopServer('one', 'soft');
+    await hosts.startServer(server('one', otherPort));
+    await expect(login(hosts, onePort)).rejects.toMatchObject({ code: 'EHOSTUNREACH' });
+    client = await login(hosts, otherPort);
+    expect(await output(client, 'ip -j addr')).toContain('10.0.0.6');
+  });
 });
 
 describe('disks and file systems of a simulated host', () => {

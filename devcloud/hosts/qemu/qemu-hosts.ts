@@ -81,6 +81,7 @@ export class QemuHosts implements Hosts {
       const vm = this.#vms.get(spec.id) ?? (await Vm.create(this.#placeOf(spec.id), spec));
       this.#vms.set(spec.id, vm);
       if (vm.isRunning()) return;
+      await vm.setPorts(spec.ports);
       this.#checkPorts(spec.id, vm.portIds);
       await this.#applyNetworks();
       await vm.start();

@@ -68,6 +68,11 @@ export class Vm {
     return this.#state.process !== undefined && isAlive(this.#state.process);
   }
 
+  /** NICs may have come or gone while it was off. */
+  async setPorts(ports: ServerSpec['ports']): Promise<void> {
+    await this.#save({ spec: { ...this.#state.spec, ports } });
+  }
+
   async start(): Promise<void> {
     if (this.isRunning()) return;
     const { namespace, controlSocket, kvm } = this.#place;

@@ -14,11 +14,20 @@ import { runCommand } from './run-command.js';
 import { createSshServer } from './ssh-server.js';
 import { hostEnvironment, runStandIn } from './stand-ins.js';
 
+const hostFault = z.enum([
+  'ssh-refused',
+  'ssh-silent',
+  'host-key-changed',
+  'disks-hidden',
+  'commands-outlive-connections',
+]) satisfies z.ZodType<HostFault>;
+
 const machineState = z.object({
   spec: serverSpec,
   running: z.boolean(),
   volumes: z.array(volumeFile),
   hostKey: z.string(),
+  faults: z.array(hostFault),
 });
 type MachineState = z.infer<typeof machineState>;
 
@@ -32,7 +41,6 @@ export class Machine {
   #state: MachineState;
   #ssh: ssh2.Server | undefined;
   #connections = new Set<Duplex>();
-  #faults: readonly HostFault[] = [];
 
   private constructor(dir: string, tools: string, state: MachineState) {
     this.#dir = dir;
@@ -45,7 +53,13 @@ export class Machine {
 
   static async create(dir: string, tools: string, spec: ServerSpec): Promise<Machine> {
     const hostKey = givenHostKey(spec.configDrive) ?? newHostKey();
-    const machine = new Machine(dir, tools, { spec, running: false, volumes: [], hostKey });
+    const machine = new Machine(dir, tools, {
+      spec,
+      running: false,
+      volumes: [],
+      hostKey,
+      faults: [],
+    });
     for (const folder of ['kernel/disks', 'kernel/mounts', 'kernel/under', 'kernel/sessions']) {
       await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
     }
@@ -71,9 +85,16 @@ export class Machine {
     return this.#state.spec.ports.map((port) => port.id);
   }
 
+  /** NICs may have come or gone while it was off. */
+  async setPorts(ports: ServerSpec['ports']): Promise<void> {
+    await this.#save({ spec: { ...this.#state.spec, ports } });
+  }
+
   async boot(): Promise<void> {
     if (this.#state.running) return;
-    await this.#disks.plugAll(this.#state.volumes);
+    await this.#disks.plugAll(
+      this.#state.faults.includes('disks-hidden') ? [] : this.#state.volumes,
+    );
     await this.#writeInterfaces();
     await runStandIn('boot', { root: this.root, tools: this.#tools });
     await this.#console('booted');
@@ -100,7 +121,8 @@ export class Machine {
   async attach(volume: VolumeFile): Promise<void> {
     const others = this.#state.volumes.filter(({ id }) => id !== volume.id);
     await this.#save({ volumes: [...others, volume] });
-    if (this.running && !this.#faults.includes('disks-hidden')) await this.#disks.plug(volume);
+    if (this.running && !this.#state.faults.includes('disks-hidden'))
+      await this.#disks.plug(volume);
   }
 
   async detach(volumeId: string): Promise<void> {
@@ -119,7 +141,7 @@ export class Machine {
   }
 
   async setFaults(faults: readonly HostFault[]): Promise<void> {
-    this.#faults = [...faults];
+    await this.#save({ faults: [...faults] });
     if (!this.running) return;
     this.#serve();
     if (faults.includes('disks-hidden')) return;
@@ -128,13 +150,13 @@ export class Machine {
 
   /** Gives a connection to port 22; false means refused. */
   accept(connection: Duplex): boolean {
-    if (!this.#ssh || this.#faults.includes('ssh-refused')) return false;
+    if (!this.#ssh || this.#state.faults.includes('ssh-refused')) return false;
     this.#connections.add(connection);
     connection.once('close', () => this.#connections.delete(connection));
     connection.on('error', () => undefined);
     // ssh2 asks of an injected socket only what every Duplex has.
     const socket: Duplex = connection;
-    if (!this.#faults.includes('ssh-silent')) this.#ssh.injectSocket(socket as Socket);
+    if (!this.#state.faults.includes('ssh-silent')) this.#ssh.injectSocket(socket as Socket);
     return true;
   }
 
@@ -146,7 +168,7 @@ export class Machine {
     const { spec, hostKey } = this.#state;
     const env = hostEnvironment({ root: this.root, tools: this.#tools });
     this.#ssh = createSshServer({
-      hostKey: this.#faults.includes('host-key-changed') ? newHostKey() : hostKey,
+      hostKey: this.#state.faults.includes('host-key-changed') ? newHostKey() : hostKey,
       authorizedKeys: authorizedKeys(spec.configDrive),
       run: (command, channel) =>
         runCommand(command, channel, {
@@ -154,7 +176,7 @@ export class Machine {
           env,
           started: (process) => this.#sessions.add(process),
           ended: (process) => this.#sessions.remove(process),
-          outlivesConnection: () => this.#faults.includes('commands-outlive-connections'),
+          outlivesConnection: () => this.#state.faults.includes('commands-outlive-connections'),
         }),
     });
   }

@@ -61,6 +61,8 @@ export class SimulatedHosts implements Hosts {
       const machine =
         this.#machines.get(spec.id) ?? (await Machine.create(folder, this.#tools, spec));
       this.#machines.set(spec.id, machine);
+      if (machine.running) return;
+      await machine.setPorts(spec.ports);
       await machine.boot();
     });
   }
