@@ -4,13 +4,15 @@ import { endProcess } from '../devcloud/hosts/processes.js';
 import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import { project } from '../setup/tools.mjs';
 import {
-  prepareStateDirectory,
+  PIDS,
+  claimStateDirectory,
+  emptyStateDirectory,
   writeHawserYaml,
   type BackendOverrides,
   type CloudFacts,
 } from './files.js';
-import { partsOf, type Part } from './parts.js';
-import { makePlan } from './plan.js';
+import { partsOf, type CloudReady, type Part } from './parts.js';
+import { makePlan, type Plan } from './plan.js';
 import { ProcessRecords } from './process-records.js';
 
 export interface EnvironmentOptions {
@@ -71,50 +73,62 @@ export interface Environment {
  */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const stateDir = resolve(options.stateDir);
-  const say = options.onProgress ?? (() => undefined);
-  const records = new ProcessRecords(join(stateDir, 'pids.json'));
+  claimStateDirectory(stateDir);
+  const records = new ProcessRecords(join(stateDir, PIDS));
   const strays = records.takeOver();
-  if (strays.length > 0) say('Ending what an earlier run left behind');
-  await Promise.all(strays.map((stray) => endProcess(stray, STRAY_PATIENCE_MS)));
-  prepareStateDirectory(stateDir, options.fresh ?? false);
+  try {
+    if (strays.length > 0) options.onProgress?.('Ending what an earlier run left behind');
+    await Promise.all(strays.map((stray) => endProcess(stray, STRAY_PATIENCE_MS)));
+    if (options.fresh) emptyStateDirectory(stateDir);
+    return await startParts(await makePlan(stateDir, options), records);
+  } catch (error) {
+    records.release();
+    throw error;
+  }
+}
 
-  const plan = await makePlan(stateDir, options);
+async function startParts(plan: Plan, records: ProcessRecords): Promise<Environment> {
   const { temporal, cloud, workers } = partsOf(plan, records);
+  const say = plan.onProgress ?? (() => undefined);
   const stop = async () => {
     await Promise.all(workers.map((worker) => worker.stop()));
     await Promise.all([cloud.stop(), temporal.stop()]);
     records.release();
   };
-  options.signal?.addEventListener('abort', () => void stop());
+  plan.signal?.addEventListener('abort', () => void stop());
   try {
     say(`Starting Temporal and the embedded cloud (${plan.hosts} hosts)`);
-    const [{ url, cloudsYaml }] = await allOrThrow([cloud.startAndAsk(), temporal.startAndAsk()]);
-    const facts = { url, cloudsYaml };
-    writeHawserYaml(plan.configPath, facts, plan.keys, options.moreBackends?.(facts) ?? {});
-    options.signal?.throwIfAborted();
+    const [ready] = await allOrThrow([cloud.startAndAsk(), temporal.startAndAsk()]);
+    plan.signal?.throwIfAborted();
+    writeHawserYaml(plan.configPath, ready, plan.keys, plan.moreBackends?.(ready) ?? {});
     say('Starting the worker');
     await allOrThrow(workers.map((worker) => worker.start()));
-    const [worker] = workers;
-    if (!worker) throw new Error('an environment has at least one worker');
-    const { temporalAddress, webUiUrl, configPath, env } = plan;
-    const addresses = { temporalAddress, webUiUrl, cloudUrl: url, cloudsYaml };
-    const hawser: Environment['hawser'] = (args, how) => runHawser(args, env, how);
-    return {
-      stateDir,
-      ...addresses,
-      configPath,
-      env,
-      temporal,
-      cloud,
-      worker,
-      workers,
-      hawser,
-      stop,
-    };
+    return environmentOf(plan, ready, { temporal, cloud, workers, stop });
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function environmentOf(
+  { stateDir, temporalAddress, webUiUrl, configPath, env }: Plan,
+  { url: cloudUrl, cloudsYaml }: CloudReady,
+  parts: Pick<Environment, 'temporal' | 'cloud' | 'workers' | 'stop'>,
+): Environment {
+  const [worker] = parts.workers;
+  if (!worker) throw new Error('an environment has at least one worker');
+  return {
+    stateDir,
+    temporalAddress,
+    webUiUrl,
+    cloudUrl,
+    cloudsYaml,
+    configPath,
+    env,
+    ...parts,
+    worker,
+    hawser: (args, how) => runHawser(args, env, how),
+  };
 }
 
 /** QEMU needs a moment to end its machines. */

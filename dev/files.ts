@@ -6,20 +6,26 @@ import { stringify } from 'yaml';
 /** Written into every state directory, so that nothing else is ever deleted as one. */
 const MARK = '.hawser-state';
 
-/** Makes the state directory; `fresh` empties it first. Refuses to empty what is not one of ours. */
-export function prepareStateDirectory(directory: string, fresh: boolean): void {
-  const present = existsSync(directory) && readdirSync(directory).length > 0;
-  if (fresh && present) {
-    if (!existsSync(join(directory, MARK))) {
-      throw new Error(
-        `${directory} is not a state directory of Hawser's, so it is not emptied. ` +
-          'Empty it yourself, or name another with --state.',
-      );
-    }
-    rmSync(directory, { recursive: true });
+/** The processes that the environment owns, in its state directory. */
+export const PIDS = 'pids.json';
+
+/** Makes the state directory if there is none, and marks it as ours. Refuses what is somebody else's. */
+export function claimStateDirectory(directory: string): void {
+  const mark = join(directory, MARK);
+  if (existsSync(directory) && readdirSync(directory).length > 0 && !existsSync(mark)) {
+    throw new Error(
+      `${directory} holds files that are not Hawser's. Empty it yourself, or name another with --state.`,
+    );
   }
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, MARK), '');
+  writeFileSync(mark, '');
+}
+
+/** Removes what earlier runs left in a state directory of ours. */
+export function emptyStateDirectory(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name !== MARK && name !== PIDS) rmSync(join(directory, name), { recursive: true });
+  }
 }
 
 export interface KeyPair {

@@ -54,6 +54,7 @@ export class Part<Ready = unknown> {
 type Ended = (part: Part, how: string) => void;
 
 const cloudReady = z.object({ url: z.string(), cloudsYaml: z.string() });
+export type CloudReady = z.infer<typeof cloudReady>;
 const workerReady = z.object({ msg: z.literal('worker ready') });
 
 export function partsOf(plan: Plan, records: ProcessRecords) {

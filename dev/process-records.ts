@@ -29,7 +29,7 @@ export class ProcessRecords {
   /** Takes the state directory over; returns what a former owner left running. Throws `StateInUse`. */
   takeOver(): OwnedProcess[] {
     const former = this.#read();
-    if (former?.owner && former.owner.pid !== process.pid && isAlive(former.owner)) {
+    if (former?.owner && isAlive(former.owner)) {
       throw new StateInUse(
         `${dirname(this.#file)} is in use by process ${former.owner.pid}. ` +
           'Stop that one first, or use another directory with --state.',

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OwnedProcess, StartFailed } from '../../dev/owned-process.js';
 import { PortTaken, freePort, requirePort } from '../../dev/ports.js';
 import { ProcessRecords, StateInUse } from '../../dev/process-records.js';
-import { prepareStateDirectory } from '../../dev/files.js';
+import { claimStateDirectory, emptyStateDirectory } from '../../dev/files.js';
 import {
   identify,
   isAlive,
@@ -193,15 +193,17 @@ describe('a fixed port', () => {
 describe('a state directory', () => {
   it('is emptied when asked to, but nothing else ever is', () => {
     const state = join(directory, 'state');
-    prepareStateDirectory(state, true);
+    claimStateDirectory(state);
+    emptyStateDirectory(state);
     writeFileSync(join(state, 'temporal.db'), 'old');
-    prepareStateDirectory(state, false);
+    claimStateDirectory(state);
     expect(readFileSync(join(state, 'temporal.db'), 'utf8')).toBe('old');
-    prepareStateDirectory(state, true);
+    claimStateDirectory(state);
+    emptyStateDirectory(state);
     expect(() => readFileSync(join(state, 'temporal.db'))).toThrow('ENOENT');
 
     writeFileSync(join(directory, 'thesis.txt'), 'precious');
-    expect(() => prepareStateDirectory(directory, true)).toThrow('is not a state directory');
+    expect(() => claimStateDirectory(directory)).toThrow("files that are not Hawser's");
     expect(readFileSync(join(directory, 'thesis.txt'), 'utf8')).toBe('precious');
   });
 });
