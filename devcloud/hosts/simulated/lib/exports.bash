@@ -249,7 +249,5 @@ shown_options() {
   [[ -z $o_fsid ]] || REPLY+=,fsid=$o_fsid
   [[ $o_anonuid == 65534 ]] || REPLY+=,anonuid=$o_anonuid
   [[ $o_anongid == 65534 ]] || REPLY+=,anongid=$o_anongid
-  REPLY+=,sec=$o_sec,$o_access
-  [[ $o_secure == secure ]] || REPLY+=,insecure
-  REPLY+=,$o_squash,$o_all
+  REPLY+=,sec=$o_sec,$o_access,$o_squash,$o_all
 }
