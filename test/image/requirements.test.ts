@@ -84,7 +84,8 @@ it('A service that does not run is told once it had its time to start', async ()
     'smbd runs',
   ]);
   expect(failed.map(({ fix }) => fix)).toEqual([
-    ...['systemctl enable --now nfs-server', 'systemctl enable --now nfs-server'],
+    'systemctl enable --now nfs-server',
+    'systemctl enable --now nfs-server',
     'systemctl enable --now smbd',
   ]);
 });
