@@ -46,6 +46,8 @@ export class Session implements Requester {
   readonly #config: CloudConfig;
   readonly #transport: Transport;
   #token: Token | undefined;
+  /** Outlives the token: who we are is known even while a new one is on its way. */
+  #lastToken: Token | undefined;
   #loggingIn: Promise<Token> | undefined;
 
   constructor(config: CloudConfig) {
@@ -135,14 +137,14 @@ export class Session implements Requester {
 
   async #logIn(): Promise<Token> {
     this.#loggingIn ??= logIn(this.#transport, this.#config, DEFAULT_TIMEOUT_MS)
-      .then((token) => (this.#token = token))
+      .then((token) => (this.#token = this.#lastToken = token))
       .finally(() => (this.#loggingIn = undefined));
     return this.#loggingIn;
   }
 
   #knownToken(): Token {
-    if (this.#token === undefined) throw new Error('The session has not logged in yet');
-    return this.#token;
+    if (this.#lastToken === undefined) throw new Error('The session has not logged in yet');
+    return this.#lastToken;
   }
 }
 

@@ -25,6 +25,8 @@ export class Connection {
     this.#link = link;
     this.#limits = limits;
     this.#onRetired = onRetired;
+    // Each session listens for the end of the connection.
+    link.client.setMaxListeners(0);
     link.client.once('close', () => this.retire());
     this.#endWhenIdle();
   }

@@ -126,6 +126,10 @@ describe('logging in', () => {
     expect(() => session.projectId).toThrow('has not logged in');
     await session.authenticate();
     expect([session.projectId, session.userId]).toEqual([PROJECT_ID, 'user-1']);
+    cloud.revokeTokens();
+    cloud.on('POST /identity/v3/auth/tokens', { status: 503, text: 'down' });
+    await failure(list(session));
+    expect(session.projectId).toBe(PROJECT_ID);
   });
 
   test('is repeated before the token ends', async () => {
