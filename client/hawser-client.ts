@@ -1,6 +1,7 @@
 import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
 import {
   allowAccessUpdate,
+  checkImageUpdate,
   createUpdate,
   deleteInstanceUpdate,
   deleteShareUpdate,
@@ -12,6 +13,7 @@ import {
   taskQueue,
   type AccessRule,
   type Problem,
+  type RequirementsReport,
   type ServiceInstanceView,
   type ShareRequest,
   type ShareView,
@@ -205,6 +207,16 @@ export class HawserClient {
   async deleteInstance(id: string): Promise<void> {
     await this.#instances.ask(parseInstanceId(id), (instance) =>
       instance.executeUpdate(deleteInstanceUpdate),
+    );
+  }
+
+  /**
+   * Looks whether the running instance meets the image requirements. Throws `InstanceNotFound`, and
+   * `OperationFailed` when the instance can't be asked.
+   */
+  async checkImage(id: string): Promise<RequirementsReport> {
+    return this.#instances.ask(parseInstanceId(id), (instance) =>
+      instance.executeUpdate(checkImageUpdate),
     );
   }
 

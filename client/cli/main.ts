@@ -15,7 +15,8 @@ async function main(argv: string[]): Promise<number> {
   const json = wantsJson(argv);
   try {
     await buildProgram({ quiet: json }).parseAsync(argv, { from: 'user' });
-    return exitCodes.done;
+    // A command that did its work may still have found what should not be.
+    return Number(process.exitCode ?? exitCodes.done);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
     return fail(error, json);

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { addAccessCommands } from './access.js';
 import { addDevCommand } from './dev.js';
+import { addImageCommands } from './image.js';
 import { addInstanceCommands } from './instance.js';
 import { addShareCommands } from './share.js';
 import { addWorkerCommand } from './worker.js';
@@ -26,6 +27,7 @@ export function buildProgram({ quiet }: { quiet: boolean }): Command {
   addShareCommands(program);
   addAccessCommands(program);
   addInstanceCommands(program);
+  addImageCommands(program);
   throwErrors(program, quiet);
   return program;
 }
