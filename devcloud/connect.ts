@@ -8,8 +8,11 @@ import type { Port } from './neutron/rows.js';
  * `CONNECT 10.254.0.5:22` reaches a machine inside the cloud's networks from outside, as a bastion would.
  * Of several networks with that address, the header `X-Devcloud-Network: <id>` names one.
  */
-export function serveConnect(server: Server, cloud: Cloud): void {
+export function serveConnect(server: Server, cloud: Cloud): Tunnels {
+  const clients = new Set<Duplex>();
   server.on('connect', (request, client: Duplex, head: Buffer) => {
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
     client.on('error', () => client.destroy());
     const target = request.url ?? '';
     const network = request.headers['x-devcloud-network'];
@@ -20,6 +23,15 @@ export function serveConnect(server: Server, cloud: Cloud): void {
         refuse(client, reason);
       });
   });
+  return {
+    closeAll: () => {
+      for (const client of clients) client.destroy();
+    },
+  };
+}
+
+export interface Tunnels {
+  closeAll: () => void;
 }
 
 async function tunnel(

@@ -60,12 +60,12 @@ export async function startDevcloud(options: DevcloudOptions): Promise<Devcloud>
   await makeStores(cloud);
   await cloud.hosts.start();
   cloud.url = await app.listen({ host: '127.0.0.1', port: options.port });
-  serveConnect(app.server, cloud);
+  const tunnels = serveConnect(app.server, cloud);
   await seed(cloud, options.imageFile);
   const cloudsYaml = await writeCloudsYaml(cloud, await readPasswords(cloud));
   await resume(cloud);
   const stop = async () => {
-    app.server.closeAllConnections();
+    tunnels.closeAll();
     await app.close();
     await cloud.jobs.stop();
     cloud.store.close();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { request } from 'undici';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { createHosts } from '../../devcloud/hosts/create-hosts.js';
@@ -105,7 +105,7 @@ const tokenBody = z.object({
   }),
 });
 
-async function logIn(cloudsYaml: string, user: User) {
+export async function logIn(cloudsYaml: string, user: User) {
   const auth = await credentials(cloudsYaml, user);
   const answer = await call('POST', `${auth.auth_url}/v3/auth/tokens`, {
     body: passwordRequest(auth),
@@ -173,17 +173,11 @@ export function pick(answer: Answer, path: string): string {
   return value;
 }
 
-/** Polls until the text at `path` is `wanted`. */
-export async function until(
-  ask: () => Promise<Answer>,
-  path: string,
-  wanted: string,
-): Promise<void> {
-  await expect
-    .poll(async () => pick(await ask(), path), { interval: 10, timeout: 10_000 })
-    .toBe(wanted);
-}
+const patience = { interval: 10, timeout: 10_000 };
 
-export async function untilGone(ask: () => Promise<Answer>): Promise<void> {
-  await expect.poll(async () => (await ask()).status, { interval: 10, timeout: 10_000 }).toBe(404);
-}
+/** Polls until the text at `path` is `wanted`. */
+export const until = (ask: () => Promise<Answer>, path: string, wanted: string): Promise<void> =>
+  vi.waitFor(async () => expect(pick(await ask(), path)).toBe(wanted), patience);
+
+export const untilGone = (ask: () => Promise<Answer>): Promise<void> =>
+  vi.waitFor(async () => expect((await ask()).status).toBe(404), patience);
