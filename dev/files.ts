@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { stringify } from 'yaml';
+import { generateHostKey } from '../ssh/host-key.js';
 
 /** Written into every state directory, so that nothing else is ever deleted as one. */
 const MARK = '.hawser-state';
@@ -41,9 +41,9 @@ export function ensureKeyPair(directory: string): KeyPair {
   };
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (!existsSync(files.privateKey) || !existsSync(files.publicKey)) {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'hawser' });
-    writeFileSync(files.privateKey, pair.private, { mode: 0o600 });
-    writeFileSync(files.publicKey, `${pair.public}\n`);
+    const { privateKey, publicKey } = generateHostKey();
+    writeFileSync(files.privateKey, privateKey, { mode: 0o600 });
+    writeFileSync(files.publicKey, `${publicKey}\n`);
   }
   chmodSync(files.privateKey, 0o600);
   return files;

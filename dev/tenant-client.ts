@@ -53,8 +53,10 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
       await writeFile(sent, randomBytes(sizeBytes));
       await rm(received, { force: true });
       const { put, get } = commandsFor(location);
-      await inside(put(sent));
-      await inside(get(received));
+      // libnfs does not write over a file that is there.
+      const name = `hawser-was-here-${randomBytes(4).toString('hex')}`;
+      await inside(put(sent, name));
+      await inside(get(name, received));
       return { written: await checksum(sent), read: await checksum(received) };
     },
     list: async (location) => inside(commandsFor(location).list),
@@ -68,12 +70,10 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
 }
 
 interface ClientCommands {
-  put: (file: string) => string[];
-  get: (file: string) => string[];
+  put: (file: string, name: string) => string[];
+  get: (name: string, file: string) => string[];
   list: string[];
 }
-
-const fileName = 'hawser-was-here';
 
 /** libnfs and Samba's client: both speak from user space, so no kernel module is needed. */
 function commandsFor(location: string): ClientCommands {
@@ -89,15 +89,15 @@ function commandsFor(location: string): ClientCommands {
       what,
     ];
     return {
-      put: (file) => smb(`put "${file}" ${fileName}`),
-      get: (file) => smb(`get ${fileName} "${file}"`),
+      put: (file, name) => smb(`put "${file}" ${name}`),
+      get: (name, file) => smb(`get ${name} "${file}"`),
       list: smb('ls'),
     };
   }
   const nfs = `nfs://${location.replace(':/', '/')}`;
   return {
-    put: (file) => ['nfs-cp', file, `${nfs}/${fileName}?version=3`],
-    get: (file) => ['nfs-cp', `${nfs}/${fileName}?version=3`, file],
+    put: (file, name) => ['nfs-cp', file, `${nfs}/${name}?version=3`],
+    get: (name, file) => ['nfs-cp', `${nfs}/${name}?version=3`, file],
     list: ['nfs-ls', `${nfs}?version=3`],
   };
 }

@@ -123,7 +123,8 @@ function keyOf(given: string | undefined, minor: number) {
     );
   }
   if (given === undefined) {
-    const { public: publicKey, private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
+    const made = ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 });
+    const { public: publicKey, private: privateKey } = made;
     return { publicKey, privateKey };
   }
   if (ssh2.utils.parseKey(given) instanceof Error) {

@@ -6,10 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import ssh2 from 'ssh2';
 import type { Hosts, NetworkPlane, ServerSpec, VolumeFile } from '../../devcloud/hosts/hosts.js';
+import { generateHostKey } from '../../ssh/host-key.js';
 
 export const silent = pino({ level: 'silent' });
-export const userKey = ssh2.utils.generateKeyPairSync('ed25519');
-export const hostKey = ssh2.utils.generateKeyPairSync('ed25519');
+const newKey = () => {
+  const { privateKey, publicKey } = generateHostKey();
+  return { private: privateKey, public: publicKey };
+};
+
+export const userKey = newKey();
+export const hostKey = newKey();
 
 export const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'hawser-hosts-'));
 

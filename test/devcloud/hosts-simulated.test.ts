@@ -77,7 +77,7 @@ const addToFstab = `echo "UUID=$(blkid -o value -s UUID ${device}) /shares/s ext
 
 describe('the SSH server of a simulated host', () => {
   it('lets in only manila, only with a key of the config drive', async () => {
-    const stranger = ssh2.utils.generateKeyPairSync('ed25519').private;
+    const stranger = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private;
     await expect(login(hosts, onePort, { username: 'root' })).rejects.toThrow(/authentication/);
     await expect(login(hosts, onePort, { privateKey: stranger })).rejects.toThrow(/authentication/);
     const withPassword = { privateKey: undefined, password: 'manila' };

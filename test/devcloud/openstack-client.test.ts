@@ -168,7 +168,7 @@ describe('the openstack command line', () => {
 
   test('boots a server, plugs a volume in, takes a snapshot, and deletes all of it', async () => {
     const key = join(cloud.stateDir, 'key.pub');
-    await writeFile(key, ssh2.utils.generateKeyPairSync('ed25519').public);
+    await writeFile(key, ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).public);
     const [keypair, keypairs, server, volume] = await openstack('demo', [
       `keypair create --public-key ${key} mykey -f json`,
       'keypair list -f json',

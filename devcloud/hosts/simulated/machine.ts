@@ -211,5 +211,6 @@ export class Machine {
 }
 
 function newHostKey(): string {
-  return ssh2.utils.generateKeyPairSync('ed25519').private;
+  // ssh2 drops zeros at the start of an Ed25519 key, which nobody can read then (mscdex/ssh2#1513).
+  return ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private;
 }
