@@ -198,21 +198,3 @@ describe('a wait on the command line', () => {
     expect(screen).toMatch(/Status +available/);
   });
 });
-
-describe('a share whose worker dies while it is made', () => {
-  it('is finished by the next worker', async () => {
-    await client.createShare({
-      id: 'survivor',
-      protocol: 'NFS',
-      sizeGib: 1,
-      shareNetwork: network,
-    });
-    for await (const { steps } of client.watchShare('survivor', { intervalMs: 20 })) {
-      if (steps.length === 0) continue;
-      await environment.worker.kill9();
-      break;
-    }
-    await environment.worker.start();
-    expect(await client.waitForShare('survivor')).toMatchObject({ status: 'available' });
-  });
-});

@@ -1,16 +1,36 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HawserClient } from '../../client/index.js';
-import { startEnvironment } from '../../dev/environment.js';
+import {
+  startEnvironment,
+  type Environment,
+  type EnvironmentOptions,
+} from '../../dev/environment.js';
 import { freePort } from '../../dev/ports.js';
 import { identify, isAlive, type OwnedProcess } from '../../devcloud/hosts/processes.js';
 import { project } from '../../setup/tools.mjs';
 
-const stateDir = mkdtempSync(join(tmpdir(), 'hawser-environment-'));
-afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
+let stateDir: string;
+let running: { stop(): Promise<void> }[] = [];
+
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), 'hawser-environment-'));
+});
+afterEach(async () => {
+  for (const each of running) await each.stop();
+  running = [];
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+async function start(options: Partial<EnvironmentOptions> = {}): Promise<Environment> {
+  const environment = await startEnvironment({ stateDir, hosts: 'simulated', ...options });
+  running.push(environment);
+  return environment;
+}
 
 const identities = (pids: (number | undefined)[]): OwnedProcess[] =>
   pids.flatMap((pid) => identify(pid ?? -1) ?? []);
@@ -22,54 +42,62 @@ const share = {
   shareNetwork: 'demo-net/demo-subnet',
 } as const;
 
-describe('an environment', () => {
+describe('an environment', { timeout: 180_000 }, () => {
   it('serves shares, ends without a trace, and goes on where it was', async () => {
-    const first = await startEnvironment({ stateDir, hosts: 'simulated' });
+    const first = await start();
     const parts = identities([first.temporal.pid, first.cloud.pid, first.worker.pid]);
     expect(parts).toHaveLength(3);
     const client = await HawserClient.connect({ address: first.temporalAddress });
     await client.createShare(share);
     const made = await client.waitForShare(share.id);
     await client.close();
-    expect(await startEnvironment({ stateDir, hosts: 'simulated' }).catch(String)).toContain(
-      `is in use by process ${process.pid}`,
-    );
+    await expect(start()).rejects.toThrow(`is in use by process ${process.pid}`);
     await first.stop();
     expect(parts.filter(isAlive)).toEqual([]);
 
-    const second = await startEnvironment({ stateDir, hosts: 'simulated' });
-    try {
-      const again = await HawserClient.connect({ address: second.temporalAddress });
-      expect(await again.getShare(share.id)).toEqual(made);
-      await again.deleteShare(share.id);
-      await again.waitUntilDeleted(share.id);
-      await again.close();
-    } finally {
-      await second.stop();
-    }
+    const second = await start();
+    const again = await HawserClient.connect({ address: second.temporalAddress });
+    expect(await again.getShare(share.id)).toEqual(made);
+    await again.deleteShare(share.id);
+    await again.waitUntilDeleted(share.id);
+    await again.close();
+  });
+
+  it('whose port is taken names it, and starts nothing', async () => {
+    const port = await freePort();
+    const server = createServer().listen(port, '127.0.0.1');
+    await expect(start({ ports: { cloud: port } })).rejects.toThrow(
+      `Port ${port}, for the embedded cloud, is not free`,
+    );
+    await new Promise((resolve) => server.close(resolve));
   });
 });
 
-describe('hawser dev', () => {
+describe('hawser dev', { timeout: 180_000 }, () => {
   it('says what is where, starts again what was killed, and stops on Ctrl-C', async () => {
     const [temporal, ui, cloud] = [await freePort(), await freePort(), await freePort()];
-    const dev = spawn(
-      process.execPath,
-      [
-        join(project, 'bin/hawser.js'),
-        'dev',
-        ...['--hosts', 'simulated', '--state', stateDir, '--fresh'],
-        ...['--temporal-port', String(temporal)],
-        ...['--ui-port', String(ui)],
-        ...['--cloud-port', String(cloud)],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+    const flags = {
+      '--hosts': 'simulated',
+      '--state': stateDir,
+      '--temporal-port': String(temporal),
+      '--ui-port': String(ui),
+      '--cloud-port': String(cloud),
+    };
+    const words = ['dev', '--fresh', ...Object.entries(flags).flat()];
+    const dev = spawn(process.execPath, [join(project, 'bin/hawser.js'), ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     for (const stream of [dev.stdout, dev.stderr]) {
       stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
     }
     const ended = new Promise((resolve) => dev.once('exit', resolve));
+    running.push({
+      async stop() {
+        dev.kill('SIGTERM');
+        await ended;
+      },
+    });
 
     await expect.poll(() => said, { timeout: 90_000 }).toContain('Ctrl-C stops everything');
     expect(said).toContain('no data is served');
@@ -91,14 +119,5 @@ describe('hawser dev', () => {
     expect(await ended).toBe(0);
     expect(said).toContain('nothing is left running');
     expect(children.filter(isAlive)).toEqual([]);
-  });
-
-  it('names the port that is taken, and starts nothing', async () => {
-    const port = await freePort();
-    const { createServer } = await import('node:net');
-    const server = createServer().listen(port, '127.0.0.1');
-    const started = startEnvironment({ stateDir, hosts: 'simulated', ports: { cloud: port } });
-    await expect(started).rejects.toThrow(`Port ${port}, for the embedded cloud, is not free`);
-    await new Promise((resolve) => server.close(resolve));
   });
 });
