@@ -38,10 +38,11 @@ export class CommandFailed extends Error {
     this.output = output;
   }
 
-  /** The end of what it printed, indented: the part that tells why. */
-  get lastLines() {
-    const lines = this.output.trim().split('\n').slice(-15);
-    return lines.map((line) => `    ${line}`).join('\n');
+  /** What it printed, indented; of much only the beginning and the end: one of them tells why. */
+  get excerpt() {
+    const lines = this.output.trim().split('\n');
+    const shown = lines.length > 24 ? [...lines.slice(0, 12), '…', ...lines.slice(-10)] : lines;
+    return shown.map((line) => `    ${line}`).join('\n');
   }
 }
 

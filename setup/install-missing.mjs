@@ -51,7 +51,7 @@ async function installOne(step, what, earlier) {
 }
 
 function explain(error) {
-  if (error instanceof CommandFailed) return `${error.message}\n${error.lastLines}`;
+  if (error instanceof CommandFailed) return `${error.message}\n${error.excerpt}`;
   if (error instanceof SetupError) return error.message;
   return error.stack;
 }

@@ -22,6 +22,7 @@ const imageTools = {
   extlinux: 'extlinux',
   e2fsprogs: 'mke2fs',
   cpio: 'cpio',
+  mount: 'losetup',
   'qemu-utils': 'qemu-img',
 };
 const debianKeys = '/usr/share/keyrings/debian-archive-keyring.gpg';

@@ -4,6 +4,9 @@ import { CommandFailed, run } from '../commands.mjs';
 import { SetupError } from '../setup-error.mjs';
 import { project } from '../tools.mjs';
 
+// Not `npm ci`: it refuses a lockfile whose registry lacks packages for other platforms, which nobody needs here.
+const npm = ['npm', 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+
 export const npmPackages = {
   name: 'npm packages',
 
@@ -20,11 +23,11 @@ export const npmPackages = {
 
   async install() {
     try {
-      await run(['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: project });
+      await run(npm, { cwd: project });
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
       throw new SetupError(
-        `${error.message}\n${error.lastLines}\n  Once that is put right, run: (cd ${project} && npm ci)`,
+        `${error.message}\n${error.excerpt}\n  Once that is put right, run: (cd ${project} && ${npm.join(' ')})`,
       );
     }
   },

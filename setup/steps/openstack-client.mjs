@@ -19,7 +19,7 @@ export const openstackClient = {
     try {
       await installFromPyPi(requirement, environment);
     } catch (error) {
-      const output = error instanceof CommandFailed ? `\n${error.lastLines}` : '';
+      const output = error instanceof CommandFailed ? `\n${error.excerpt}` : '';
       throw new SetupError(
         `${error.message}${output}\n  ${requirement} comes from PyPI: it must be reachable, or PIP_INDEX_URL name a mirror of it.`,
       );

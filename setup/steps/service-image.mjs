@@ -22,7 +22,7 @@ export const serviceImage = {
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
       throw new SetupError(
-        `${error.message}\n${error.lastLines}\n  Once that is put right, run: ${build}`,
+        `${error.message}\n${error.excerpt}\n  Once that is put right, run: ${build}`,
       );
     }
   },

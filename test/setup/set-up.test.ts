@@ -129,7 +129,7 @@ describe('npm packages', () => {
     installNodeModules(lockfile.replace('4.0.0', '3.9.9'));
     expect((await setUp('tier1')).exitCode).toBe(0);
     expect((await setUp('tier1')).printed).toBe('');
-    expect(called()).toEqual(['npm ci --no-audit --no-fund --loglevel=error']);
+    expect(called()).toEqual(['npm install --no-save --no-audit --no-fund --loglevel=error']);
   });
 
   it('show what npm printed only when it fails', async () => {
@@ -137,7 +137,7 @@ describe('npm packages', () => {
     rmSync(inProject('node_modules'), { recursive: true });
     const { exitCode, printed } = await setUp('tier1');
     expect(exitCode).toBe(1);
-    expect(printed).toMatch(/Set-up failed: npm packages: npm ci .*exit code 7/);
+    expect(printed).toMatch(/Set-up failed: npm packages: npm install .*exit code 7/);
     expect(printed).toContain('npm error network unreachable');
   });
 
@@ -193,7 +193,7 @@ describe('Debian packages', () => {
 describe('the service image', () => {
   it.runIf(root)('is built by its own script, whose last words explain a failure', async () => {
     rmSync(inProject('image.qcow2'));
-    for (const name of ['mmdebstrap', 'extlinux', 'mke2fs', 'cpio']) program(name);
+    for (const name of ['mmdebstrap', 'extlinux', 'mke2fs', 'cpio', 'losetup']) program(name);
     program('apt-get');
     writeFileSync(
       inProject('image/build'),
@@ -207,7 +207,7 @@ describe('the service image', () => {
 
   it('is left to root', async () => {
     rmSync(inProject('image.qcow2'));
-    for (const name of ['mmdebstrap', 'extlinux', 'mke2fs', 'cpio']) program(name);
+    for (const name of ['mmdebstrap', 'extlinux', 'mke2fs', 'cpio', 'losetup']) program(name);
     const { exitCode, printed } = await setUp('demo', root ? { uid: nobody } : {});
     expect(exitCode).toBe(1);
     expect(printed).toContain(`Run: sudo ${inProject('image/build')}`);
