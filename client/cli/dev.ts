@@ -87,7 +87,7 @@ function summary(environment: Environment, options: DevOptions, hosts: Hosts): s
   const { webUiUrl, temporalAddress, cloudUrl, cloudsYaml, stateDir } = environment;
   const hawser = invocation();
   const machines = hosts === 'qemu' ? 'QEMU machines' : 'simulated machines';
-  const create = 'share create --protocol NFS --size 1 --share-network demo-net/demo-subnet';
+  const create = 'share create --protocol NFS --size 1 --share-network demo-net';
   const nearby = relative('', stateDir);
   const here = nearby.startsWith('..') ? stateDir : nearby || '.';
   return [

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { runUntilSignalled } from './run-until-signalled.js';
+import type { GlobalOptions } from './session.js';
 
 /** `hawser worker` */
 export function addWorkerCommand(program: Command): void {
@@ -7,8 +8,12 @@ export function addWorkerCommand(program: Command): void {
     .command('worker')
     .description('do the work: serve the backends of a configuration until told to stop')
     .option('--config <file>', 'the configuration', 'hawser.yaml')
-    .action(async ({ config }: { config: string }) => {
+    .action(async (_own, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & { config: string }>();
+      // The worker reads Temporal's address as every Temporal tool does.
+      if (options.address) process.env['TEMPORAL_ADDRESS'] = options.address;
+      if (options.namespace) process.env['TEMPORAL_NAMESPACE'] = options.namespace;
       const { runWorker } = await import('../../worker/main.js');
-      await runUntilSignalled((signal) => runWorker({ configPath: config, signal }));
+      await runUntilSignalled((signal) => runWorker({ configPath: options.config, signal }));
     });
 }
