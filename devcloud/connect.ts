@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Cloud } from './cloud.js';
+import type { Gate } from './gate.js';
 import type { Port } from './neutron/rows.js';
 
 /**
  * `CONNECT 10.254.0.5:22` reaches a machine inside the cloud's networks from outside, as a bastion would.
  * Of several networks with that address, the header `X-Devcloud-Network: <id>` names one.
  */
-export function serveConnect(server: Server, cloud: Cloud): Tunnels {
+export function serveConnect(server: Server, cloud: Cloud, gate: Gate): Tunnels {
   const clients = new Set<Duplex>();
   server.on('connect', (request, client: Duplex, head: Buffer) => {
     clients.add(client);
@@ -16,7 +17,8 @@ export function serveConnect(server: Server, cloud: Cloud): Tunnels {
     client.on('error', () => client.destroy());
     const target = request.url ?? '';
     const network = request.headers['x-devcloud-network'];
-    tunnel(cloud, target, typeof network === 'string' ? network : undefined)
+    gate.passed
+      .then(() => tunnel(cloud, target, typeof network === 'string' ? network : undefined))
       .then((machine) => join(client, machine, head))
       .catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);

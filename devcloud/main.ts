@@ -28,7 +28,7 @@ const command = new Command('devcloud')
 
 const options = command.parse().opts<Options>();
 const log = pino({ level: process.env.DEVCLOUD_LOG ?? 'info' }, pino.destination(2));
-const cloud = await startDevcloud({
+const starting = startDevcloud({
   stateDir: options.state,
   port: options.port,
   hosts: createHosts({ kind: options.hosts, stateDir: resolve(options.state, 'hosts'), log }),
@@ -42,6 +42,7 @@ async function end(reason: string): Promise<void> {
   if (ending) return;
   ending = true;
   log.info({ reason }, 'Ending');
+  const cloud = await starting;
   await cloud.close();
   process.exit(0);
 }
@@ -53,6 +54,11 @@ if (options.exitWithParent) {
   process.stdin.on('end', () => void end('the parent is gone'));
   process.on('disconnect', () => void end('the parent is gone'));
 }
-process.stdout.write(
-  `${JSON.stringify({ url: cloud.url, cloudsYaml: cloud.cloudsYaml, pid: process.pid })}\n`,
-);
+
+try {
+  const { url, cloudsYaml } = await starting;
+  process.stdout.write(`${JSON.stringify({ url, cloudsYaml, pid: process.pid })}\n`);
+} catch (error) {
+  log.fatal({ err: error }, 'The cloud could not be started');
+  process.exit(1);
+}

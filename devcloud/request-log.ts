@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
 
 interface Entry {
   number: number;
@@ -14,8 +15,13 @@ const kept = 10_000;
 
 /** The recent requests, for tests that count them. The control API's own are left out. */
 export class RequestLog {
+  readonly #log: Logger;
   #entries: Entry[] = [];
   #number = 0;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
 
   watch(app: FastifyInstance): void {
     app.addHook('onResponse', async (request, reply) => {
@@ -42,6 +48,7 @@ export class RequestLog {
 
   #add(entry: Omit<Entry, 'number'>): void {
     this.#number += 1;
+    this.#log.debug(entry, 'Answered');
     this.#entries.push({ number: this.#number, ...entry });
     if (this.#entries.length > kept) this.#entries.shift();
   }

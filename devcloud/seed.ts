@@ -1,23 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { stringify } from 'yaml';
 import type { Cloud } from './cloud.js';
+import type { Passwords } from './clouds-yaml.js';
 import { sizesOf } from './glance/image-files.js';
-import { regionName } from './keystone/catalog.js';
-import { hashSecret, hexId, randomSecret } from './keystone/secrets.js';
+import type { Image } from './glance/rows.js';
+import { hashSecret, hexId } from './keystone/secrets.js';
 import { createNetwork } from './neutron/networks.js';
 import { addSubnet } from './neutron/router-interfaces.js';
 import { ensureDefaultGroup } from './neutron/security-groups.js';
 import { createRouter, systemCaller } from './neutron/routers.js';
 import { createSubnet } from './neutron/subnets.js';
 
-/** What a cloud has when it is new. Passwords are made here, and written only where clients look. */
-export async function seed(cloud: Cloud, imageFile: string | undefined): Promise<void> {
-  if (cloud.tables.projects.all().length > 0) return;
+/** What a cloud has when it is new. */
+export async function seed(
+  cloud: Cloud,
+  passwords: Passwords,
+  imageFile: string | undefined,
+): Promise<void> {
+  const image = imageFile && { file: imageFile, ...(await sizesOf(imageFile)) };
+  if (cloud.tables.projects.all().length === 0) seedAll(cloud, passwords);
+  if (image) seedImage(cloud, image);
+}
+
+/** All in one turn of the event loop, so that a kill leaves a whole cloud or none. */
+function seedAll(cloud: Cloud, passwords: Passwords): void {
   const projects = seedProjects(cloud);
   seedRoles(cloud);
-  const passwords = seedUsers(cloud, projects);
+  seedUsers(cloud, projects, passwords);
   seedFlavors(cloud);
   cloud.tables.volumeTypes.put({
     id: randomUUID(),
@@ -26,13 +34,9 @@ export async function seed(cloud: Cloud, imageFile: string | undefined): Promise
     isPublic: true,
     extraSpecs: {},
   });
-  if (imageFile) await seedImage(cloud, projects.admin, imageFile);
   seedNetworks(cloud, projects.admin, projects.demo);
   // Neutron makes it at a project's first request: here it is there before anybody counts resources.
   for (const projectId of Object.values(projects)) ensureDefaultGroup(cloud, projectId);
-  await writeFile(join(cloud.stateDir, 'passwords.json'), JSON.stringify(passwords), {
-    mode: 0o600,
-  });
 }
 
 interface Projects {
@@ -52,20 +56,13 @@ function seedRoles({ tables }: Cloud): void {
     tables.roles.put({ id: hexId(), name });
 }
 
-export interface Passwords {
-  admin: string;
-  hawser: string;
-  demo: string;
-}
-
-function seedUsers(cloud: Cloud, projects: Projects): Passwords {
-  const add = (name: string, projectId: string, roles: string[]): string => {
-    const password = randomSecret();
+function seedUsers(cloud: Cloud, projects: Projects, passwords: Passwords): void {
+  const add = (name: keyof Passwords, projectId: string, roles: string[]): void => {
     const userId = hexId();
     cloud.tables.users.put({
       id: userId,
       name,
-      passwordHash: hashSecret(password),
+      passwordHash: hashSecret(passwords[name]),
       enabled: true,
       defaultProjectId: projectId,
     });
@@ -74,14 +71,11 @@ function seedUsers(cloud: Cloud, projects: Projects): Passwords {
       const id = `${userId}/${projectId}/${roleId}`;
       cloud.tables.assignments.put({ id, userId, projectId, roleId });
     }
-    return password;
   };
-  return {
-    admin: add('admin', projects.admin, ['admin', 'member', 'reader']),
-    // As Manila's own service user: it works on every tenant's networks.
-    hawser: add('hawser', projects.service, ['admin', 'service']),
-    demo: add('demo', projects.demo, ['member', 'reader']),
-  };
+  add('admin', projects.admin, ['admin', 'member', 'reader']);
+  // As Manila's own service user: it works on every tenant's networks.
+  add('hawser', projects.service, ['admin', 'service']);
+  add('demo', projects.demo, ['member', 'reader']);
 }
 
 function seedFlavors({ tables }: Cloud): void {
@@ -90,18 +84,24 @@ function seedFlavors({ tables }: Cloud): void {
   tables.flavors.put({ ...common, id: '100', name: 'manila', ramMib: 512, diskGib: 2 });
 }
 
-/** The image is used where it lies. */
-async function seedImage(cloud: Cloud, owner: string, file: string): Promise<void> {
+/** The image is used where it lies; a later start may name a newer file. */
+function seedImage(
+  { tables }: Cloud,
+  image: Pick<Image, 'sizeBytes' | 'virtualSizeBytes'> & { file: string },
+): void {
+  const name = 'manila-service-image';
+  const owner = tables.projects.find((project) => project.name === 'admin')?.id ?? '';
+  const found = tables.images.find((row) => row.name === name && row.owner === owner);
+  if (found?.file === image.file) return;
   const now = new Date().toISOString();
-  cloud.tables.images.put({
+  tables.images.put({
     id: randomUUID(),
-    name: 'manila-service-image',
+    name,
     status: 'active',
     visibility: 'public',
     owner,
     diskFormat: 'qcow2',
     containerFormat: 'bare',
-    ...(await sizesOf(file)),
     checksum: null,
     osHashValue: null,
     minDisk: 0,
@@ -110,8 +110,9 @@ async function seedImage(cloud: Cloud, owner: string, file: string): Promise<voi
     hidden: false,
     tags: [],
     properties: {},
-    file,
     createdAt: now,
+    ...found,
+    ...image,
     updatedAt: now,
   });
 }
@@ -137,29 +138,4 @@ function seedNetworks(cloud: Cloud, admin: string, demo: string): void {
     external_gateway_info: { network_id: outside.id },
   });
   addSubnet(cloud, asDemo, router, subnet.id);
-}
-
-/** Rewritten at each start, as the port may be another. */
-export async function writeCloudsYaml(cloud: Cloud, passwords: Passwords): Promise<string> {
-  const entry = (username: string, project: string, password: string) => ({
-    auth: {
-      auth_url: `${cloud.url}/identity`,
-      username,
-      password,
-      project_name: project,
-      user_domain_name: 'Default',
-      project_domain_name: 'Default',
-    },
-    region_name: regionName,
-    identity_api_version: 3,
-    volume_api_version: '3',
-  });
-  const clouds = {
-    'devcloud-admin': entry('admin', 'admin', passwords.admin),
-    hawser: entry('hawser', 'service', passwords.hawser),
-    demo: entry('demo', 'demo', passwords.demo),
-  };
-  const file = join(cloud.stateDir, 'clouds.yaml');
-  await writeFile(file, stringify({ clouds }), { mode: 0o600 });
-  return file;
 }

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { z } from 'zod';
 import { registerService } from './api/service.js';
 import { cinderJobs, cinderServices } from './cinder/cinder.js';
 import { makeStores } from './cinder/volume-files.js';
 import type { Cloud } from './cloud.js';
+import { ensurePasswords, writeCloudsYaml } from './clouds-yaml.js';
 import { serveConnect } from './connect.js';
 import { control } from './control.js';
 import { serveFaults } from './fault-hooks.js';
 import { Faults } from './faults.js';
+import { Gate } from './gate.js';
 import { glance } from './glance/glance.js';
 import type { Hosts } from './hosts/hosts.js';
 import { Jobs } from './jobs.js';
@@ -25,7 +24,8 @@ import { powerOn } from './nova/server-power.js';
 import { placementRoot } from './placement.js';
 import { Quotas } from './quotas.js';
 import { RequestLog } from './request-log.js';
-import { seed, writeCloudsYaml } from './seed.js';
+import { seed } from './seed.js';
+import { lockState } from './state-lock.js';
 import { Store } from './state.js';
 import { openTables } from './tables.js';
 
@@ -54,31 +54,60 @@ export interface Devcloud {
 
 /** Starts the cloud, new or as it was left in `stateDir`. */
 export async function startDevcloud(options: DevcloudOptions): Promise<Devcloud> {
+  const unlock = lockState(options.stateDir);
   const cloud = openCloud(options);
-  const requests = new RequestLog();
-  const app = buildApp(cloud, requests);
-  await makeStores(cloud);
-  await cloud.hosts.start();
-  cloud.url = await app.listen({ host: '127.0.0.1', port: options.port });
-  const tunnels = serveConnect(app.server, cloud);
-  await seed(cloud, options.imageFile);
-  const cloudsYaml = await writeCloudsYaml(cloud, await readPasswords(cloud));
-  await resume(cloud);
+  const gate = new Gate();
+  const app = buildApp(cloud, gate);
+  const tunnels = serveConnect(app.server, cloud, gate);
   const stop = async () => {
     tunnels.closeAll();
     await app.close();
     await cloud.jobs.stop();
     cloud.store.close();
+    unlock();
   };
-  return {
-    url: cloud.url,
-    cloudsYaml,
-    stop,
-    async close() {
-      await stop();
-      await cloud.hosts.destroy();
-    },
+  const close = async () => {
+    await stop();
+    await cloud.hosts.destroy();
   };
+  try {
+    // First of all, so that a port that is taken hurts no machine.
+    cloud.url = await app.listen({ host: '127.0.0.1', port: options.port });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  try {
+    const cloudsYaml = await bringUp(cloud, options);
+    gate.open();
+    return { url: cloud.url, cloudsYaml, stop, close };
+  } catch (error) {
+    gate.open();
+    await close();
+    throw error;
+  }
+}
+
+/** Machines that should run do run, and what was under way goes on. Returns the clouds.yaml. */
+async function bringUp(cloud: Cloud, { imageFile }: DevcloudOptions): Promise<string> {
+  await makeStores(cloud);
+  await cloud.hosts.start();
+  const passwords = await ensurePasswords(cloud.stateDir);
+  await seed(cloud, passwords, imageFile);
+  await cloud.plane.settled();
+  await powerOnAll(cloud);
+  cloud.jobs.start();
+  return writeCloudsYaml(cloud, passwords);
+}
+
+async function powerOnAll(cloud: Cloud): Promise<void> {
+  for (const { id, vmState } of cloud.tables.servers.all()) {
+    if (vmState !== 'active' || (await cloud.hosts.isRunning(id))) continue;
+    await powerOn(cloud, id).catch((error: unknown) => {
+      cloud.log.error({ err: error, server: id }, 'The server could not be powered on again');
+      changeServer(cloud, id, { vmState: 'stopped', powerState: 4, taskState: null });
+    });
+  }
 }
 
 function openCloud({ stateDir, hosts, log, latencies: wanted = {} }: DevcloudOptions): Cloud {
@@ -96,7 +125,7 @@ function openCloud({ stateDir, hosts, log, latencies: wanted = {} }: DevcloudOpt
   return cloud;
 }
 
-function buildApp(cloud: Cloud, requests: RequestLog): FastifyInstance {
+function buildApp(cloud: Cloud, gate: Gate): FastifyInstance {
   const app = Fastify({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 500 },
     genReqId: () => `req-${randomUUID()}`,
@@ -104,12 +133,11 @@ function buildApp(cloud: Cloud, requests: RequestLog): FastifyInstance {
     forceCloseConnections: true,
   });
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({
-      'x-openstack-request-id': request.id,
-      'x-compute-request-id': request.id,
-    });
+    reply.header('x-openstack-request-id', request.id);
+    await gate.passed;
   });
   acceptEmptyJson(app);
+  const requests = new RequestLog(cloud.log);
   requests.watch(app);
   serveFaults(app, cloud.faults);
   app.addHook('onSend', async (_request, _reply, payload) => {
@@ -129,24 +157,4 @@ function acceptEmptyJson(app: FastifyInstance): void {
     if (body === '') done(null, undefined);
     else void parseJson(request, String(body), done);
   });
-}
-
-const passwordsFile = z.object({ admin: z.string(), hawser: z.string(), demo: z.string() });
-
-async function readPasswords({ stateDir }: Cloud) {
-  const text = await readFile(join(stateDir, 'passwords.json'), 'utf8');
-  return passwordsFile.parse(JSON.parse(text));
-}
-
-/** Machines that should run do run, and what was under way goes on. */
-async function resume(cloud: Cloud): Promise<void> {
-  await cloud.plane.settled();
-  for (const { id, vmState } of cloud.tables.servers.all()) {
-    if (vmState !== 'active' || (await cloud.hosts.isRunning(id))) continue;
-    await powerOn(cloud, id).catch((error: unknown) => {
-      cloud.log.error({ err: error, server: id }, 'The server could not be powered on again');
-      changeServer(cloud, id, { vmState: 'stopped', powerState: 4, taskState: null });
-    });
-  }
-  cloud.jobs.start();
 }

@@ -37,7 +37,6 @@ export interface Tables {
   routers: Collection<neutron.Router>;
   securityGroups: Collection<neutron.SecurityGroup>;
   securityGroupRules: Collection<neutron.SecurityGroupRule>;
-  floatingIps: Collection<neutron.FloatingIp>;
   images: Collection<Image>;
 }
 
@@ -68,7 +67,6 @@ export function openTables(store: Store): Tables {
     routers: store.collection('routers'),
     securityGroups: store.collection('securityGroups'),
     securityGroupRules: store.collection('securityGroupRules'),
-    floatingIps: store.collection('floatingIps'),
     images: store.collection('images'),
   };
 }

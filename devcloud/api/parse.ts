@@ -33,4 +33,4 @@ export const intish = z
   .transform(Number)
   .pipe(z.number().int());
 
-export const stringMap = z.record(z.string(), z.string());
+export const stringMap = z.record(z.string().min(1).max(255), z.string().max(255));

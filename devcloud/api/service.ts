@@ -41,12 +41,18 @@ export function registerService(app: FastifyInstance, cloud: Cloud, service: Ser
         route.config = { ...route.config, service: service.name };
       });
       scope.addHook('onRequest', async (request, reply) => {
+        if (service.name === 'compute') reply.header('x-compute-request-id', request.id);
         if (service.microversions) negotiate(service.microversions, request, reply);
         if (!request.routeOptions.config?.open) request.caller = authenticate(cloud, request);
       });
       scope.setErrorHandler((error, request, reply) => {
         const apiError = asApiError(error);
-        if (apiError.status >= 500) request.log.error(error);
+        if (apiError.status >= 500) {
+          cloud.log.error(
+            { err: error, request: request.id },
+            'A request failed in an unforeseen way',
+          );
+        }
         const body = apiError.status === 401 ? unauthorized(apiError) : service.errorBody(apiError);
         if (typeof body === 'string') reply.type('text/html; charset=UTF-8');
         return reply.status(apiError.status).headers(apiError.headers).send(body);

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { mustBeAdmin } from '../api/caller.js';
-import { badRequest } from '../api/errors.js';
+import { badRequest, conflict } from '../api/errors.js';
 import { boolish, intish, parseBody } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
@@ -69,8 +69,10 @@ const actions: Record<string, Action> = {
     const { instance_uuid: serverId, mountpoint } = parseBody(attachRequest, ask);
     attach(cloud, volume, { serverId: serverId ?? null, device: mountpoint ?? null });
   },
-  'os-detach': (cloud, { id }, ask) =>
-    release(cloud, id, parseBody(detachRequest, ask).attachment_id ?? undefined),
+  'os-detach': (cloud, { id }, ask) => {
+    mustNotBeNovas(cloud, id);
+    release(cloud, id, parseBody(detachRequest, ask).attachment_id ?? undefined);
+  },
 
   revert: (cloud, volume, ask) =>
     revert(cloud, volume, parseBody(z.object({ snapshot_id: z.string() }), ask).snapshot_id),
@@ -96,6 +98,13 @@ export function volumeActionRoutes(app: FastifyInstance, cloud: Cloud): void {
     action(cloud, volume, bodies[name], request);
     return reply.status(name === 'os-set_bootable' ? 200 : 202).send();
   });
+}
+
+/** Behind Nova's back a guest would keep a disk that is another's already. */
+function mustNotBeNovas({ tables }: Cloud, id: string): void {
+  const mapping = tables.volumeMappings.find(({ volumeId }) => volumeId === id);
+  if (mapping)
+    throw conflict(`Detach volume from instance ${mapping.serverId} using the Compute API`);
 }
 
 /** A volume in use can grow since microversion 3.42. */

@@ -43,7 +43,7 @@ export function volumeJobs(cloud: Cloud): void {
     const sizeGib = Number(data.sizeGib);
     await setSize(volumeFile(cloud, volume.id), sizeGib);
     const attached = attachedServer(cloud, volume.id);
-    if (attached) {
+    if (attached && (await hosts.isRunning(attached))) {
       await hosts.volumeResized(attached, volumeFile(cloud, volume.id));
     }
     changeVolume(cloud, volume.id, { sizeGib, status: data.former ?? 'available' });

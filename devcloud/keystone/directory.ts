@@ -183,7 +183,8 @@ function projectAndUserRoutes(app: FastifyInstance, cloud: Cloud): void {
 }
 
 function roleAssignmentRoutes(app: FastifyInstance, cloud: Cloud): void {
-  const { assignments, roles } = cloud.tables;
+  const { assignments, projects, roles, users } = cloud.tables;
+  const domain = { id: 'default', name: 'Default' };
   interface Path {
     Params: { projectId: string; userId: string; roleId: string };
   }
@@ -215,9 +216,9 @@ function roleAssignmentRoutes(app: FastifyInstance, cloud: Cloud): void {
     );
     return {
       role_assignments: wanted.map((row) => ({
-        role: { id: row.roleId },
-        user: { id: row.userId },
-        scope: { project: { id: row.projectId } },
+        role: { id: row.roleId, name: roles.get(row.roleId)?.name },
+        user: { id: row.userId, name: users.get(row.userId)?.name, domain },
+        scope: { project: { id: row.projectId, name: projects.get(row.projectId)?.name, domain } },
         links: {},
       })),
       links: {},

@@ -21,9 +21,6 @@ export const securityGroupNotFound = (id: string) =>
 export const securityGroupRuleNotFound = (id: string) =>
   neutronError(404, 'SecurityGroupRuleNotFound', `Security group rule ${id} does not exist`);
 
-export const floatingIpNotFound = (id: string) =>
-  neutronError(404, 'FloatingIPNotFound', `Floating IP ${id} could not be found`);
-
 export const invalidInput = (message: string) =>
   neutronError(400, 'InvalidInput', `Invalid input for operation: ${message}.`);
 

@@ -46,6 +46,7 @@ const extensions = aliases.map((alias) => ({
 /** Collections that are always empty here, but that clients look into. */
 const emptyCollections = [
   'agents',
+  'floatingips',
   'subnetpools',
   'address_scopes',
   'rbac_policies',

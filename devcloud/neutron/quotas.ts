@@ -68,7 +68,6 @@ function usage({ tables }: Cloud, project: string): Record<string, number> {
     subnet: count(tables.subnets.all()),
     port: count(tables.ports.all()),
     router: count(tables.routers.all()),
-    floatingip: count(tables.floatingIps.all()),
     security_group: count(tables.securityGroups.all()),
     security_group_rule: count(tables.securityGroupRules.all()),
   };

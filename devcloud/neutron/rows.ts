@@ -88,12 +88,3 @@ export interface SecurityGroupRule extends Resource {
   remoteIpPrefix: string | null;
   remoteGroupId: string | null;
 }
-
-export interface FloatingIp extends Resource {
-  floatingNetworkId: string;
-  floatingIpAddress: string;
-  floatingPortId: string;
-  portId: string | null;
-  fixedIpAddress: string | null;
-  routerId: string | null;
-}

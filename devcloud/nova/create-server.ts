@@ -18,6 +18,7 @@ export function createServer(cloud: Cloud, caller: Caller, ask: ServerRequest): 
   const groups = wantedGroups(cloud, caller, ask);
   const networks = wantedNetworks(cloud, caller, ask);
   checkQuotas(cloud, caller.projectId, flavor);
+  portsMustFit(cloud, caller.projectId, networks);
   const now = new Date().toISOString();
   const server = cloud.tables.servers.put({
     id: randomUUID(),
@@ -202,6 +203,14 @@ function networkMustServe(cloud: Cloud, caller: Caller, id: string): void {
   }
   if (!cloud.tables.subnets.find(({ networkId }) => networkId === id)) {
     throw badRequest(`Network ${id} requires a subnet in order to boot instances on.`);
+  }
+}
+
+function portsMustFit(cloud: Cloud, projectId: string, networks: ServerNetwork[]): void {
+  const used = cloud.tables.ports.where((port) => port.projectId === projectId).length;
+  const more = networks.filter(({ portId }) => !portId).length;
+  if (cloud.quotas.exceeded('network', projectId, { resource: 'port', used, more })) {
+    throw forbidden('Maximum number of ports exceeded');
   }
 }
 

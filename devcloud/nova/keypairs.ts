@@ -39,7 +39,7 @@ export function keypairRoutes(app: FastifyInstance, cloud: Cloud): void {
     const ask = parseBody(createRequest, request.body).keypair;
     const userId = userOf(request, ask.user_id);
     const { publicKey, privateKey } = keyOf(ask.public_key, minor);
-    mayCreate(cloud, userId, ask.name);
+    mayCreate(cloud, { userId, projectId: request.caller.projectId, name: ask.name });
     const row = keypairs.put({
       id: `${userId}/${ask.name}`,
       userId,
@@ -102,7 +102,10 @@ function userOf({ caller, minor }: FastifyRequest, wanted: string | undefined): 
   return wanted;
 }
 
-function mayCreate(cloud: Cloud, userId: string, name: string): void {
+function mayCreate(
+  cloud: Cloud,
+  { userId, projectId, name }: { userId: string; projectId: string; name: string },
+): void {
   if (!/^[\w\-. @]+$/.test(name)) {
     throw badRequest('Keypair data is invalid: Keypair name contains unsafe characters');
   }
@@ -110,7 +113,7 @@ function mayCreate(cloud: Cloud, userId: string, name: string): void {
     throw conflict(`Key pair '${name}' already exists.`);
   }
   const used = cloud.tables.keypairs.where((row) => row.userId === userId).length;
-  if (cloud.quotas.exceeded('compute', userId, { resource: 'key_pairs', used, more: 1 })) {
+  if (cloud.quotas.exceeded('compute', projectId, { resource: 'key_pairs', used, more: 1 })) {
     throw forbidden('Quota exceeded, too many key pairs.');
   }
 }

@@ -68,6 +68,23 @@ export function volumeAttachmentRoutes(app: FastifyInstance, cloud: Cloud): void
     return { volumeAttachment: { ...view(row, Math.min(minor, 88)), id: row.volumeId } };
   });
 
+  app.put<VolumePath>(
+    `${path}/:volumeId`,
+    operation('volume.attachments'),
+    ({ caller, params, body, minor }, reply) => {
+      const row = find(findServer(cloud, caller, params.id), params.volumeId);
+      const ask = parseBody(createRequest, body).volumeAttachment;
+      if (minor < 85 || ask.volumeId !== row.volumeId) {
+        throw conflict(
+          `volume ${row.volumeId} is not migrating; this API should only be called by Cinder`,
+        );
+      }
+      const deleteOnTermination = ask.delete_on_termination ?? row.deleteOnTermination;
+      volumeMappings.put({ ...row, deleteOnTermination });
+      return reply.status(202).send();
+    },
+  );
+
   app.delete<VolumePath>(
     `${path}/:volumeId`,
     operation('volume.detach'),

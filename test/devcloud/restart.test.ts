@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -144,4 +145,28 @@ test('its control is on loopback only, and needs no token', async () => {
     ],
     routerInterfaces: [{ project: 'demo' }],
   });
+});
+
+test('two processes do not work on the same state', async () => {
+  await start('--port', '0');
+  const first = child;
+  const files = ['--state', join(stateDir, 'cloud'), '--hosts', 'simulated', '--port', '0'];
+  const second = spawn(process.execPath, ['--import', 'tsx', 'devcloud/main.ts', ...files]);
+  const [complaint] = await Promise.all([text(second.stderr), once(second, 'exit')]);
+  expect(second.exitCode).toBe(1);
+  expect(complaint).toContain(`is in use by process ${first?.pid}`);
+  expect(first?.exitCode).toBeNull();
+});
+
+test('a port that is taken is said, and nothing is started', async () => {
+  const { url } = await start('--port', '0');
+  const files = ['--state', join(stateDir, 'other'), '--hosts', 'simulated'];
+  const second = spawn(process.execPath, [
+    ...['--import', 'tsx', 'devcloud/main.ts'],
+    ...files,
+    ...['--port', new URL(url).port],
+  ]);
+  const [complaint] = await Promise.all([text(second.stderr), once(second, 'exit')]);
+  expect(second.exitCode).toBe(1);
+  expect(complaint).toContain('EADDRINUSE');
 });
