@@ -16,6 +16,7 @@ import {
   type ShareNetwork,
   type ShareRequest,
 } from './model.js';
+import { step } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
 
 const { resolveShareNetwork } = proxyActivities<NetworkActivities>(cloudCall);
@@ -38,54 +39,52 @@ export async function createShare(
   share: ShareRequest,
 ): Promise<{ instance: ServiceInstance; exportLocations: ExportLocation[] }> {
   const { id: shareId, backend, sizeGib, protocol } = share;
-  const at = (summary: string) => ({ summary });
 
   const shareNetwork = await resolveShareNetwork.executeWithOptions(
-    at(`find share network ${share.shareNetwork}`),
+    step(`find share network ${share.shareNetwork}`),
     [{ backend, shareNetwork: share.shareNetwork }],
   );
 
   return undoOnFailure(async (onFailure) => {
     const makeVolume = async () => {
       onFailure(() => deleteVolume({ backend, shareId }));
-      return ensureVolume.executeWithOptions(at(`create a ${sizeGib} GiB volume`), [
+      return ensureVolume.executeWithOptions(step(`create a ${sizeGib} GiB volume`), [
         { backend, shareId, sizeGib },
       ]);
     };
-    const [instance, { volumeId }] = await bothOrNeither(
+    const [host, { volumeId }] = await bothOrNeither(
       () => joinAnInstance(share, shareNetwork, onFailure),
       makeVolume,
     );
-    const host = { ...instance };
 
-    onFailure(() => detachVolume({ backend, serverId: instance.serverId, volumeId }));
+    onFailure(() => detachVolume({ backend, serverId: host.serverId, volumeId }));
     await attachVolume.executeWithOptions(
-      at(`attach volume ${volumeId} to server ${instance.serverId}`),
-      [{ backend, serverId: instance.serverId, volumeId }],
+      step(`attach volume ${volumeId} to server ${host.serverId}`),
+      [{ backend, serverId: host.serverId, volumeId }],
     );
 
-    await formatVolume.executeWithOptions(at(`make a file system on volume ${volumeId}`), [
+    await formatVolume.executeWithOptions(step(`make a file system on volume ${volumeId}`), [
       { host, shareId, volumeId },
     ]);
 
     onFailure(() => unmountShare({ host, shareId }));
-    await mountShare.executeWithOptions(at(`mount volume ${volumeId} on ${instance.address}`), [
+    await mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
       { host, shareId, volumeId },
     ]);
 
-    const exported = at(`export by ${protocol}, closed to all`);
+    const exported = step(`export by ${protocol}, closed to all`);
     if (protocol === 'CIFS') {
       onFailure(() => removeCifsShare({ host, shareId }));
       const exportLocations = await applyCifsShare.executeWithOptions(exported, [
         { host, shareId, rules: [] },
       ]);
-      return { instance, exportLocations };
+      return { instance: host, exportLocations };
     }
     onFailure(() => applyNfsExports({ host, shareId, rules: [] }));
     const exportLocations = await applyNfsExports.executeWithOptions(exported, [
       { host, shareId, rules: [] },
     ]);
-    return { instance, exportLocations };
+    return { instance: host, exportLocations };
   });
 }
 
@@ -99,7 +98,7 @@ async function joinAnInstance(
     const instanceId = serviceInstanceId(backend, shareNetwork.id, ordinal);
     onFailure(() => leaveServiceInstance({ backend, instanceId, shareId }));
     const joined = await joinServiceInstance.executeWithOptions(
-      { summary: `join service instance ${instanceId}` },
+      step(`join service instance ${instanceId}`),
       [{ backend, instanceId, shareNetwork, shareId }],
     );
     if ('full' in joined) continue;

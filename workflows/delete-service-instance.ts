@@ -3,6 +3,7 @@ import type { ComputeActivities } from '../activities/compute.js';
 import type { NetworkActivities } from '../activities/network.js';
 import { cloudCall, cloudWait } from './activity-options.js';
 import type { ServiceInstanceInput } from './set-up-service-instance.js';
+import { step } from './step.js';
 
 const { deleteServer } = proxyActivities<ComputeActivities>(cloudWait);
 const { deleteServerPort, releaseServiceNetwork, deleteSecurityGroup } =
@@ -11,18 +12,18 @@ const { deleteServerPort, releaseServiceNetwork, deleteSecurityGroup } =
 /** Removes the VM, its port and key pair, and what of the network nobody else uses. Safe to repeat. */
 export async function deleteServiceInstance(input: ServiceInstanceInput): Promise<void> {
   const { instanceId, backend, shareNetwork } = input;
-  await deleteServer.executeWithOptions({ summary: `delete the server of ${instanceId}` }, [
+  await deleteServer.executeWithOptions(step(`delete the server of ${instanceId}`), [
     { backend, instanceId },
   ]);
-  await deleteServerPort.executeWithOptions({ summary: `delete the port of ${instanceId}` }, [
+  await deleteServerPort.executeWithOptions(step(`delete the port of ${instanceId}`), [
     { backend, instanceId },
   ]);
   await releaseServiceNetwork.executeWithOptions(
-    { summary: 'give back the service subnet if nobody else uses it' },
+    step('give back the service subnet if nobody else uses it'),
     [{ backend, shareNetwork }],
   );
   await deleteSecurityGroup.executeWithOptions(
-    { summary: 'delete the security group if nobody else uses it' },
+    step('delete the security group if nobody else uses it'),
     [{ backend }],
   );
 }

@@ -7,6 +7,7 @@ import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
 import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
 import type { ServiceInstance, ShareRequest } from './model.js';
+import { step } from './step.js';
 
 const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall);
 const { findVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
@@ -28,15 +29,14 @@ export async function deleteShare({ share, instance }: DeleteShareInput): Promis
   if (instance) {
     await takeOffInstance(share, instance);
   }
-  await deleteVolume.executeWithOptions({ summary: `delete the volume of share ${shareId}` }, [
+  await deleteVolume.executeWithOptions(step(`delete the volume of share ${shareId}`), [
     { backend, shareId },
   ]);
   if (instance) {
     const { instanceId } = instance;
-    await leaveServiceInstance.executeWithOptions(
-      { summary: `leave service instance ${instanceId}` },
-      [{ backend, instanceId, shareId }],
-    );
+    await leaveServiceInstance.executeWithOptions(step(`leave service instance ${instanceId}`), [
+      { backend, instanceId, shareId },
+    ]);
   }
 }
 
@@ -47,18 +47,18 @@ async function takeOffInstance(
   const { serverId } = instance;
   if (!(await serverExists({ backend, serverId }))) return;
 
-  const unexport = { summary: `stop exporting by ${protocol}` };
+  const unexport = step(`stop exporting by ${protocol}`);
   if (protocol === 'CIFS') {
     await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId }]);
   } else {
     await applyNfsExports.executeWithOptions(unexport, [{ host: instance, shareId, rules: [] }]);
   }
-  await unmountShare.executeWithOptions({ summary: `unmount share ${shareId}` }, [
+  await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
     { host: instance, shareId },
   ]);
   const volume = await findVolume({ backend, shareId });
   if (!volume) return;
-  await detachVolume.executeWithOptions({ summary: `detach volume ${volume.volumeId}` }, [
+  await detachVolume.executeWithOptions(step(`detach volume ${volume.volumeId}`), [
     { backend, serverId, volumeId: volume.volumeId },
   ]);
 }

@@ -5,6 +5,7 @@ import type { ReadinessActivities } from '../activities/readiness.js';
 import { cloudCall, cloudWait, remoteCommand } from './activity-options.js';
 import { bothOrNeither } from './both-or-neither.js';
 import type { ServiceInstance, ShareNetwork } from './model.js';
+import { step } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
 
 const { resolveImageAndFlavor, ensureServer } = proxyActivities<ComputeActivities>(cloudCall);
@@ -31,10 +32,9 @@ export interface ServiceInstanceInput {
  */
 export async function setUpServiceInstance(input: ServiceInstanceInput): Promise<ServiceInstance> {
   const { instanceId, backend, shareNetwork } = input;
-  const at = (summary: string) => ({ summary });
 
   const { imageId, flavorId } = await resolveImageAndFlavor.executeWithOptions(
-    at('find the service image and the flavor'),
+    step('find the service image and the flavor'),
     [{ backend }],
   );
 
@@ -42,13 +42,13 @@ export async function setUpServiceInstance(input: ServiceInstanceInput): Promise
     const makeNetwork = async () => {
       onFailure(() => releaseServiceNetwork({ backend, shareNetwork }));
       return ensureServiceNetwork.executeWithOptions(
-        at(`service subnet on router ${shareNetwork.routerId}`),
+        step(`service subnet on router ${shareNetwork.routerId}`),
         [{ backend, shareNetwork }],
       );
     };
     const makeSecurityGroup = async () => {
       onFailure(() => deleteSecurityGroup({ backend }));
-      return ensureSecurityGroup.executeWithOptions(at('security group and its rules'), [
+      return ensureSecurityGroup.executeWithOptions(step('security group and its rules'), [
         { backend },
       ]);
     };
@@ -56,24 +56,26 @@ export async function setUpServiceInstance(input: ServiceInstanceInput): Promise
 
     onFailure(() => deleteServerPort({ backend, instanceId }));
     const { portId, address } = await ensureServerPort.executeWithOptions(
-      at(`port on service subnet ${cidr}`),
+      step(`port on service subnet ${cidr}`),
       [{ backend, instanceId, shareNetwork }],
     );
 
     onFailure(() => deleteServer({ backend, instanceId }));
     const { serverId, hostKey } = await ensureServer.executeWithOptions(
-      at(`boot a server with address ${address}`),
+      step(`boot a server with address ${address}`),
       [{ backend, instanceId, imageId, flavorId, portId }],
     );
-    await waitForServer.executeWithOptions(at(`server ${serverId} becomes ACTIVE`), [
+    await waitForServer.executeWithOptions(step(`server ${serverId} becomes ACTIVE`), [
       { backend, instanceId, serverId },
     ]);
 
     const host = { backend, instanceId, serverId, address, hostKey };
-    await waitForSsh.executeWithOptions(at(`${address} answers SSH with its pinned host key`), [
+    await waitForSsh.executeWithOptions(step(`${address} answers SSH with its pinned host key`), [
       { host },
     ]);
-    await checkImageRequirements.executeWithOptions(at('check the image requirements'), [{ host }]);
+    await checkImageRequirements.executeWithOptions(step('check the image requirements'), [
+      { host },
+    ]);
     return { ...host, exportAddress: address };
   });
 }

@@ -3,6 +3,7 @@ import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import { remoteCommand } from './activity-options.js';
 import type { AccessRule, ServiceInstance, ShareRequest } from './model.js';
+import { step } from './step.js';
 
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
 const { applyCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
@@ -21,7 +22,7 @@ export async function updateAccess({ share, instance, rules }: UpdateAccessInput
     shareId: share.id,
     rules: rules.map(({ to, level }) => ({ to, level })),
   };
-  const summary = `open share ${share.id} to ${rules.length} address(es), whole list`;
-  if (share.protocol === 'CIFS') await applyCifsShare.executeWithOptions({ summary }, [input]);
-  else await applyNfsExports.executeWithOptions({ summary }, [input]);
+  const options = step(`open share ${share.id} to ${rules.length} address(es), whole list`);
+  if (share.protocol === 'CIFS') await applyCifsShare.executeWithOptions(options, [input]);
+  else await applyNfsExports.executeWithOptions(options, [input]);
 }
