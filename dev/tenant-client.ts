@@ -44,6 +44,7 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
   const control = `${options.cloudUrl}/devcloud/ports/${port.id}`;
   const { command } = plugSchema.parse(await post(`${control}/plug`));
   const inside = insideOf(command);
+  let closed = false;
 
   return {
     address: port.fixedIps[0]?.ipAddress ?? '',
@@ -61,6 +62,8 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
     },
     list: async (location) => inside(commandsFor(location).list),
     close: async () => {
+      if (closed) return;
+      closed = true;
       await post(`${control}/unplug`);
       await cloud.network.deletePort(port.id);
       await cloud.session.close();
