@@ -1,50 +1,23 @@
-import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openstackPath } from '../../setup/tools.mjs';
+import { OpenstackShell } from './openstack-shell.js';
 import { startTestCloud, type TestCloud } from './test-cloud.js';
 
 let cloud: TestCloud;
+let shell: OpenstackShell;
 
 beforeAll(async () => {
   cloud = await startTestCloud();
+  shell = new OpenstackShell(cloud.cloudsYaml, 'demo');
 });
 
 afterAll(async () => {
+  await shell?.close();
   await cloud?.remove();
 });
-
-/**
- * Gives commands to one process of the real command line, which reads them from its standard input: a
- * process for each would cost a second each. Answers with the documents that they print as JSON.
- */
-async function openstack(user: 'demo' | 'devcloud-admin', commands: string[]): Promise<unknown[]> {
-  const child = spawn(openstackPath(), [], {
-    env: { ...process.env, OS_CLIENT_CONFIG_FILE: cloud.cloudsYaml, OS_CLOUD: user },
-  });
-  child.stdin.end(`${commands.join('\n')}\n`);
-  const [printed, complaints] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  expect(complaints).toBe('');
-  return documents(printed);
-}
-
-/** Documents follow each other; each ends with a bracket in the first column. */
-function documents(printed: string): unknown[] {
-  const ends = /^(?:[\]}]|\[\]|\{\})$/m;
-  const found: unknown[] = [];
-  let rest = printed;
-  for (let end = ends.exec(rest); end; end = ends.exec(rest)) {
-    const length = end.index + end[0].length;
-    found.push(JSON.parse(rest.slice(0, length)));
-    rest = rest.slice(length);
-  }
-  expect(rest.trim()).toBe('');
-  return found;
-}
 
 const listed = z.array(z.record(z.string(), z.unknown()));
 const namesIn = (document: unknown): unknown[] =>
@@ -62,13 +35,13 @@ const settles = (kind: string, name: string, wanted: string | undefined) =>
 
 describe('the openstack command line', () => {
   test('finds what a new cloud has', async () => {
-    const [images, flavors, networks, image, catalog] = await openstack('demo', [
+    const [images, flavors, networks, image, catalog] = await shell.run(
       'image list -f json',
       'flavor list -f json',
       'network list -f json',
       'image show manila-service-image -f json',
       'catalog list -f json',
-    ]);
+    );
     expect(namesIn(images)).toEqual(['manila-service-image']);
     expect(namesIn(flavors)).toEqual(['m1.tiny', 'manila']);
     expect(new Set(namesIn(networks))).toEqual(new Set(['demo-net', 'public']));
@@ -79,34 +52,36 @@ describe('the openstack command line', () => {
   test('uploads an image, shows it, changes it and deletes it', async () => {
     const file = join(cloud.stateDir, 'some.img');
     await writeFile(file, 'x'.repeat(100_000));
-    const [created, shown, saved] = await openstack('demo', [
+    const [created, shown, saved] = await shell.run(
       `image create --file ${file} --disk-format raw --container-format bare --property a=b mine -f json`,
       'image show mine -f json',
       'image set --name ours --tag t mine',
       'image show ours -f json',
       'image delete ours',
-    ]);
+    );
     expect(created).toMatchObject({ name: 'mine' });
     expect(shown).toMatchObject({ status: 'active', size: 100_000, properties: { a: 'b' } });
     expect(saved).toMatchObject({ name: 'ours', tags: ['t'] });
-    expect(namesIn((await openstack('demo', ['image list -f json']))[0])).not.toContain('ours');
+    expect(namesIn((await shell.run('image list -f json'))[0])).not.toContain('ours');
   });
 
   test('makes flavors as the administrator', async () => {
-    const [created, , shown, after] = await openstack('devcloud-admin', [
+    const admin = new OpenstackShell(cloud.cloudsYaml, 'devcloud-admin');
+    const [created, , shown, after] = await admin.run(
       'flavor create --ram 256 --disk 3 --vcpus 2 small -f json',
       'flavor list -f json',
       'flavor show small -f json',
       'flavor delete small',
       'flavor list -f json',
-    ]);
+    );
+    await admin.close();
     expect(created).toMatchObject({ name: 'small', ram: 256, disk: 3, vcpus: 2 });
     expect(shown).toMatchObject(z.record(z.string(), z.unknown()).parse(created));
     expect(namesIn(after)).not.toContain('small');
   });
 
   test('makes networks, routers, groups and ports, and takes them down again', async () => {
-    const made = await openstack('demo', [
+    const made = await shell.run(
       'network create net -f json',
       'subnet create sub --network net --subnet-range 10.20.0.0/24 -f json',
       'router create gate -f json',
@@ -114,7 +89,7 @@ describe('the openstack command line', () => {
       'security group create doors -f json',
       'security group rule create doors --protocol tcp --dst-port 22 --remote-ip 10.0.0.0/8 -f json',
       'port create plug --network net --security-group doors --fixed-ip subnet=sub,ip-address=10.20.0.9 -f json',
-    ]);
+    );
     const [net, sub, gate, doors, rule, plug] = made;
     expect(net).toMatchObject({ name: 'net', status: 'ACTIVE', 'router:external': false });
     expect(sub).toMatchObject({ cidr: '10.20.0.0/24', gateway_ip: '10.20.0.1', enable_dhcp: true });
@@ -123,7 +98,7 @@ describe('the openstack command line', () => {
     expect(rule).toMatchObject({ protocol: 'tcp', port_range_min: 22, direction: 'ingress' });
     expect(plug).toMatchObject({ status: 'DOWN', fixed_ips: [{ ip_address: '10.20.0.9' }] });
 
-    const seen = await openstack('demo', [
+    const seen = await shell.run(
       'network show net -f json',
       'subnet show sub -f json',
       'router show gate -f json',
@@ -133,7 +108,7 @@ describe('the openstack command line', () => {
         (kind) => `${kind} list -f json`,
       ),
       'security group rule list doors -f json',
-    ]);
+    );
     expect(seen[2]).toMatchObject({ interfaces_info: [{ ip_address: '10.20.0.1' }] });
     expect(seen[3]).toMatchObject({
       rules: expect.arrayContaining([expect.objectContaining({ protocol: 'tcp' })]),
@@ -148,7 +123,7 @@ describe('the openstack command line', () => {
     expect(seen[10]).toHaveLength(3);
 
     const ruleId = z.object({ id: z.string() }).parse(rule).id;
-    const after = await openstack('demo', [
+    const after = await shell.run(
       'port delete plug',
       `security group rule delete ${ruleId}`,
       'security group delete doors',
@@ -157,7 +132,7 @@ describe('the openstack command line', () => {
       'subnet delete sub',
       'network delete net',
       ...['network', 'subnet', 'router', 'security group'].map((kind) => `${kind} list -f json`),
-    ]);
+    );
     expect(after.map((list) => namesIn(list))).toEqual([
       expect.not.arrayContaining(['net']),
       ['demo-subnet'],
@@ -169,13 +144,13 @@ describe('the openstack command line', () => {
   test('boots a server, plugs a volume in, takes a snapshot, and deletes all of it', async () => {
     const key = join(cloud.stateDir, 'key.pub');
     await writeFile(key, ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).public);
-    const [keypair, keypairs, server, volume] = await openstack('demo', [
+    const [keypair, keypairs, server, volume] = await shell.run(
       `keypair create --public-key ${key} mykey -f json`,
       'keypair list -f json',
       'server create --image manila-service-image --flavor manila --network demo-net --key-name mykey --property a=b box -f json',
       'volume create --size 2 --property c=d disk -f json',
       'keypair show mykey -f json',
-    ]);
+    );
     expect(keypair).toMatchObject({ name: 'mykey', type: 'ssh' });
     expect(namesIn(keypairs)).toEqual(['mykey']);
     expect(server).toMatchObject({
@@ -193,17 +168,17 @@ describe('the openstack command line', () => {
     await settles('volumes', 'disk', 'available');
     await settles('servers', 'box', 'ACTIVE');
 
-    const [attached] = await openstack('demo', ['server add volume box disk -f json']);
+    const [attached] = await shell.run('server add volume box disk -f json');
     expect(attached).toMatchObject({ Device: '/dev/vdb' });
     await settles('volumes', 'disk', 'in-use');
 
-    const [shown, volumes, servers, mappings] = await openstack('demo', [
+    const [shown, volumes, servers, mappings] = await shell.run(
       'server show box -f json',
       'volume list -f json',
       'server list -f json',
       'server volume list box -f json',
       'volume set --size 3 disk',
-    ]);
+    );
     const { id } = z.object({ id: z.string() }).parse(volume);
     expect(shown).toMatchObject({
       volumes_attached: [{ id, delete_on_termination: false }],
@@ -217,40 +192,38 @@ describe('the openstack command line', () => {
     ]);
     expect(mappings).toMatchObject([{ 'Volume ID': id }]);
     await settles('volumes', 'disk', 'in-use');
-    await openstack('demo', ['server remove volume box disk']);
+    await shell.run('server remove volume box disk');
     await settles('volumes', 'disk', 'available');
 
-    const [snapshot] = await openstack('demo', [
-      'volume snapshot create --volume disk shot -f json',
-    ]);
+    const [snapshot] = await shell.run('volume snapshot create --volume disk shot -f json');
     expect(snapshot).toMatchObject({ name: 'shot', status: 'creating', volume_id: id });
     await settles('snapshots', 'shot', 'available');
 
-    const [snapshots, shot] = await openstack('demo', [
+    const [snapshots, shot] = await shell.run(
       'volume snapshot list -f json',
       'volume snapshot show shot -f json',
       'volume snapshot delete shot',
-    ]);
+    );
     expect(namesIn(snapshots)).toEqual(['shot']);
     expect(shot).toMatchObject({ size: 3, status: 'available' });
     await settles('snapshots', 'shot', undefined);
 
-    const [grown] = await openstack('demo', [
+    const [grown] = await shell.run(
       'volume show disk -f json',
       'volume delete disk',
       'server delete box',
       'keypair delete mykey',
-    ]);
+    );
     expect(grown).toMatchObject({ size: 3, attachments: [] });
     await settles('servers', 'box', undefined);
     await settles('volumes', 'disk', undefined);
     expect(
-      await openstack('demo', [
+      await shell.run(
         'server list -f json',
         'volume list -f json',
         'keypair list -f json',
         'port list --device-owner compute:nova -f json',
-      ]),
+      ),
     ).toEqual([[], [], [], []]);
   });
 });
