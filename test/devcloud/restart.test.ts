@@ -160,12 +160,8 @@ test('two processes do not work on the same state', async () => {
 
 test('a port that is taken is said, and nothing is started', async () => {
   const { url } = await start('--port', '0');
-  const files = ['--state', join(stateDir, 'other'), '--hosts', 'simulated'];
-  const second = spawn(process.execPath, [
-    ...['--import', 'tsx', 'devcloud/main.ts'],
-    ...files,
-    ...['--port', new URL(url).port],
-  ]);
+  const files = ['--state', join(stateDir, 'other'), '--port', new URL(url).port];
+  const second = spawn(process.execPath, ['--import', 'tsx', 'devcloud/main.ts', ...files]);
   const [complaint] = await Promise.all([text(second.stderr), once(second, 'exit')]);
   expect(second.exitCode).toBe(1);
   expect(complaint).toContain('EADDRINUSE');
