@@ -96,6 +96,7 @@ export class Entities<View extends AnyView> {
         view,
         steps: open ? await this.call(() => steps.stepsOf(description)) : [],
         interruption: unattended(description),
+        ended: open ? undefined : description.status.name,
         settled: !open || (view.operation === null && this.#kind.atRest(view)),
       };
     }, options);

@@ -20,7 +20,13 @@ import {
 } from '../workflows/model.js';
 import { connectToTemporal, type ConnectOptions } from './connection.js';
 import { Entities } from './entities.js';
-import { InstanceNotFound, OperationFailed, ShareExists, ShareNotFound } from './errors.js';
+import {
+  InstanceNotFound,
+  OperationFailed,
+  Refused,
+  ShareExists,
+  ShareNotFound,
+} from './errors.js';
 import {
   parseAccessSpec,
   parseInstanceId,
@@ -84,14 +90,16 @@ export class HawserClient {
   /**
    * Asks for a share and returns it at once, usually `creating`; `waitForShare` waits for the rest.
    * The id is the idempotency token: repeating the call returns the same share. Throws `ShareExists` if
-   * the id belongs to a share with other parameters.
+   * the id belongs to a share with other parameters, `Refused` while a share of that id is being deleted.
    */
   async createShare(spec: ShareSpec): Promise<ShareView> {
     const request = parseShareSpec(spec);
     const { id } = request;
     const known = await this.#shares.find(id);
     if (known) {
-      // A share that is being deleted, or whose worker is away, must not keep a repeated call waiting.
+      if (known.status === 'deleting') {
+        throw new Refused('ShareBusy', `Share ${id} is being deleted: ask again when it is gone.`);
+      }
       requireSame(request, known);
       return known;
     }
@@ -174,17 +182,17 @@ export class HawserClient {
    * to `error` or `error_deleting`, `ShareNotFound` if it is gone.
    */
   async waitForShare(id: string, options?: WaitOptions<ShareView>): Promise<ShareView> {
-    const view = await last(this.watchShare(id, options), options);
-    if (!view || view.status === 'deleted') throw new ShareNotFound(id);
-    refuseProblem(`Share ${id}`, view);
+    const { view, ended } = await last(this.watchShare(id, options), options);
+    refuseProblem(`Share ${id}`, view, ended);
+    if (ended) throw new ShareNotFound(id);
     return view;
   }
 
   /** Waits until nothing is left of a share. Throws `OperationFailed` if its deletion failed. */
   async waitUntilDeleted(id: string, options?: WaitOptions<ShareView>): Promise<void> {
     try {
-      const view = await last(this.watchShare(id, options), options);
-      if (view) refuseProblem(`Share ${id}`, view);
+      const { view, ended } = await last(this.watchShare(id, options), options);
+      refuseProblem(`Share ${id}`, view, ended);
     } catch (error) {
       if (!(error instanceof ShareNotFound)) throw error;
     }
@@ -234,8 +242,8 @@ export class HawserClient {
     options?: WaitOptions<ServiceInstanceView>,
   ): Promise<void> {
     try {
-      const view = await last(this.watchInstance(id, options), options);
-      if (view) refuseProblem(`Service instance ${id}`, view);
+      const { view, ended } = await last(this.watchInstance(id, options), options);
+      refuseProblem(`Service instance ${id}`, view, ended);
     } catch (error) {
       if (!(error instanceof InstanceNotFound)) throw error;
     }
@@ -282,17 +290,30 @@ function requireSame(request: ShareRequest, existing: ShareRequest): void {
 async function last<View>(
   looks: AsyncGenerator<Progress<View>, void>,
   options?: WaitOptions<View>,
-): Promise<View | undefined> {
-  let view: View | undefined;
+): Promise<Progress<View>> {
+  let latest: Progress<View> | undefined;
   for await (const progress of looks) {
-    view = progress.view;
+    latest = progress;
     options?.onProgress?.(progress);
   }
-  return view;
+  if (!latest) throw new Error('a watch ended before its first look');
+  return latest;
 }
 
-function refuseProblem(what: string, view: { status: string; error: Problem | null }): void {
-  if (!view.status.startsWith('error')) return;
-  const { type, message } = view.error ?? { type: 'Failed', message: 'no reason is known' };
-  throw new OperationFailed(type, `${what} went to ${view.status}: ${message}`);
+function refuseProblem(
+  what: string,
+  { status, error }: { status: string; error: Problem | null },
+  ended: string | undefined,
+): void {
+  if (status.startsWith('error')) {
+    const { type, message } = error ?? { type: 'Failed', message: 'no reason is known' };
+    throw new OperationFailed(type, `${what} went to ${status}: ${message}`);
+  }
+  if (ended !== undefined && ended !== 'COMPLETED') {
+    throw new OperationFailed(
+      'EndedFromOutside',
+      `The workflow of ${what.toLowerCase()} ended as ${ended} while it was ${status}. ` +
+        'What it had made may still be in the cloud.',
+    );
+  }
 }

@@ -29,8 +29,10 @@ export interface Progress<View> {
   view: View;
   /** The steps that do something, innermost ones; empty between two steps. */
   steps: RunningStep[];
-  /** Why nothing newer is known at the moment; undefined when all is well. */
+  /** What holds everything up at the moment; undefined when all is well. */
   interruption?: string;
+  /** How its workflow ended, once it has: `COMPLETED`, or from outside, `TERMINATED`. */
+  ended?: string;
 }
 
 export interface WatchOptions {

@@ -13,6 +13,7 @@ const refusals = new Set([
   'RuleNotFound',
   'InstanceInUse',
   'InstanceBusy',
+  'InstanceNotActive',
 ]);
 
 /** The reason in an update's failure, or undefined when the error is none. */

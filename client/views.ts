@@ -6,6 +6,7 @@ import type {
   ShareStatus,
   ShareView,
 } from '../workflows/model.js';
+import { OperationFailed } from './errors.js';
 
 // Written as records so that a word added to the model and forgotten here does not compile.
 const shareStatusSet: Record<ShareStatus, true> = {
@@ -85,9 +86,18 @@ const instanceView: z.ZodType<ServiceInstanceView> = z.object({
 type Memo = Record<string, unknown> | undefined;
 
 /** The share in a workflow's memo, or undefined before its first workflow task wrote one. */
-export const shareViewIn = (memo: Memo): ShareView | undefined =>
-  memo?.['view'] === undefined ? undefined : shareView.parse(memo['view']);
+export const shareViewIn = (memo: Memo): ShareView | undefined => viewIn(memo, shareView);
 
 /** The service instance in a workflow's memo, or undefined before there is one. */
 export const instanceViewIn = (memo: Memo): ServiceInstanceView | undefined =>
-  memo?.['view'] === undefined ? undefined : instanceView.parse(memo['view']);
+  viewIn(memo, instanceView);
+
+function viewIn<View>(memo: Memo, schema: z.ZodType<View>): View | undefined {
+  if (memo?.['view'] === undefined) return undefined;
+  const { data, error } = schema.safeParse(memo['view']);
+  if (error) {
+    const message = `What a workflow says of itself is not understood (${z.prettifyError(error)}).`;
+    throw new OperationFailed('NotUnderstood', `${message} Is the worker newer than this client?`);
+  }
+  return data;
+}

@@ -4,11 +4,15 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import pc from 'picocolors';
 import type { Environment } from '../../dev/environment.js';
 import { runUntilSignalled } from './run-until-signalled.js';
+import type { GlobalOptions } from './session.js';
 import { list } from './tables.js';
 
 type Hosts = 'qemu' | 'simulated';
 
-interface DevOptions {
+/** The tenant's, in every embedded cloud. */
+const shareNetwork = 'demo-net/demo-subnet';
+
+interface DevOptions extends GlobalOptions {
   hosts?: Hosts;
   state: string;
   fresh: boolean;
@@ -33,7 +37,9 @@ export function addDevCommand(program: Command): void {
     .option('--temporal-port <port>', "Temporal's port", toPort, 7233)
     .option('--ui-port <port>', "the port of Temporal's Web UI", toPort, 8233)
     .option('--cloud-port <port>', "the port of the cloud's APIs", toPort, 5000)
-    .action((options: DevOptions) => runUntilSignalled((signal) => runDev(options, signal)));
+    .action((_own, command: Command) =>
+      runUntilSignalled((signal) => runDev(command.optsWithGlobals(), signal)),
+    );
 }
 
 async function runDev(options: DevOptions, signal: AbortSignal): Promise<void> {
@@ -55,7 +61,11 @@ async function runDev(options: DevOptions, signal: AbortSignal): Promise<void> {
       signal,
     });
     say(`Ready after ${((Date.now() - began) / 1000).toFixed(1)} s.`);
-    process.stdout.write(`\n${summary(environment, options, hosts)}\n`);
+    process.stdout.write(
+      options.output === 'json'
+        ? `${JSON.stringify(facts(environment), null, 2)}\n`
+        : `\n${summary(environment, options, hosts)}\n`,
+    );
     try {
       await aborted(AbortSignal.any([signal, broken.signal]));
     } finally {
@@ -83,6 +93,12 @@ async function startAgain(part: Part, how: string, broken: AbortController): Pro
   }
 }
 
+/** Where everything is, for programs. */
+function facts(environment: Environment): Record<string, string> {
+  const { webUiUrl, temporalAddress, cloudUrl, cloudsYaml, configPath, stateDir } = environment;
+  return { webUiUrl, temporalAddress, cloudUrl, cloudsYaml, configPath, stateDir, shareNetwork };
+}
+
 function summary(environment: Environment, options: DevOptions, hosts: Hosts): string {
   const { webUiUrl, temporalAddress, cloudUrl, cloudsYaml, stateDir } = environment;
   const hawser = invocation();
@@ -95,7 +111,7 @@ function summary(environment: Environment, options: DevOptions, hosts: Hosts): s
       ['Web UI', webUiUrl],
       ['Temporal', temporalAddress],
       ['Cloud', `${cloudUrl} (${machines})`],
-      ['Share network', 'demo-net/demo-subnet'],
+      ['Share network', shareNetwork],
       ['Logs', join(here, 'logs')],
     ]),
     '',

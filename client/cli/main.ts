@@ -7,6 +7,11 @@ import { StoppedWatching } from './session.js';
 
 const exitCodes = { done: 0, failed: 1, wrongUse: 2, interrupted: 130 };
 
+// `hawser share list | head -1`: the reader has enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.done);
+});
 process.exitCode = await main(process.argv.slice(2));
 // What nobody waits for any more, a request without an answer, would keep the process.
 if (process.exitCode === exitCodes.interrupted) process.stdout.write('', () => process.exit());

@@ -125,6 +125,51 @@ describe('a share', () => {
     });
   });
 
+  it('is not made a second time while the first one is being deleted', async () => {
+    const deleted = gate();
+    await withClient(
+      async (client, rig) => {
+        const spec = specFor(rig);
+        await client.createShare(spec);
+        await client.waitForShare(spec.id);
+        await client.deleteShare(spec.id);
+        await expect(client.createShare(spec)).rejects.toMatchObject({
+          name: 'Refused',
+          type: 'ShareBusy',
+        });
+        deleted.open();
+        await client.waitUntilDeleted(spec.id);
+      },
+      { deleteVolume: () => deleted.opened },
+    );
+  });
+
+  it('whose workflow somebody ends from outside is not waited for in vain', async () => {
+    const made = gate();
+    await withClient(
+      async (client, rig) => {
+        const { id } = await client.createShare(specFor(rig));
+        const waits = [client.waitForShare(id), client.waitUntilDeleted(id)];
+        const outcomes = Promise.allSettled(waits);
+        for await (const { steps } of client.watchShare(id)) if (steps.length > 0) break;
+        await client.temporal.workflow.getHandle(`share-${id}`).terminate('a test');
+        for (const outcome of await outcomes) {
+          expect(outcome).toMatchObject({
+            status: 'rejected',
+            reason: { type: 'EndedFromOutside', message: expect.stringContaining('TERMINATED') },
+          });
+        }
+        made.open();
+      },
+      {
+        ensureVolume: async () => {
+          await made.opened;
+          return { volumeId: 'vol1' };
+        },
+      },
+    );
+  });
+
   it('is listed by what it is, oldest first', async () => {
     await withClient(async (client, rig) => {
       const [one, two] = [specFor(rig), { ...specFor(rig), protocol: 'CIFS' as const }];
@@ -153,8 +198,7 @@ describe('what can be seen of a running operation', () => {
         await client.createShare(spec);
         for await (const progress of client.watchShare(spec.id, { intervalMs: 50 })) {
           seen.push(progress);
-          const second = progress.steps.some((one) => one.attempt === 2 && one.state === 'running');
-          if (second) steps.open();
+          if (progress.steps.some(({ detail }) => detail === 'formatting')) steps.open();
         }
       },
       {
