@@ -56,6 +56,9 @@ export const portKind: Kind<Port> = {
     ...(caller.isAdmin && bindingView(row)),
   }),
   filters: {
+    network_id: ({ networkId }, values) => values.includes(networkId),
+    device_id: ({ deviceId }, values) => values.includes(deviceId),
+    device_owner: ({ deviceOwner }, values) => values.includes(deviceOwner),
     fixed_ips: ({ fixedIps }, values) => values.every((value) => hasFixedIp(fixedIps, value)),
     ip_address: ({ fixedIps }, values) =>
       fixedIps.some(({ ipAddress }) => values.includes(ipAddress)),

@@ -23,7 +23,7 @@ export interface Kind<T extends Resource> {
   /** Who may see a row, beside its project and administrators. */
   alsoVisible?: (row: T, cloud: Cloud, caller: Caller) => boolean;
   missing: (id: string) => ApiError;
-  /** Filters that are not simply a field of the view. */
+  /** Filters that are not simply a field of the view, or that clients use so often that no view is made for them. */
   filters?: Record<string, (row: T, values: string[]) => boolean>;
 }
 
@@ -149,13 +149,11 @@ export function readRoutes<T extends Resource>(
   app.get(path, operation(`${kind.singular}.list`), (request) => {
     const query = queryOf(request);
     const seen = kind.table(cloud).where((row) => visible(kind, row, cloud, request.caller));
+    const filters = filtersOf(kind, query);
     const listed = seen
-      .map((row) => ({
-        row,
-        view: { ...commonView(row), ...kind.view(row, cloud, request.caller) },
-      }))
-      .filter(({ row, view }) => matches(kind, row, view, query))
-      .map(({ view }) => view);
+      .filter((row) => filters.ofRows.every((fits) => fits(row)))
+      .map((row) => ({ ...commonView(row), ...kind.view(row, cloud, request.caller) }))
+      .filter((view) => filters.ofViews.every((fits) => fits(view)));
     const { rows, next } = paginate(sorted(listed, query), query);
     return {
       [kind.plural]: rows.map((view) => chosenFields(view, query)),
@@ -192,16 +190,26 @@ const notFilters = new Set([
   'verbose',
 ]);
 
-function matches<T extends Resource>(kind: Kind<T>, row: T, view: View, query: URLSearchParams) {
-  return [...new Set(query.keys())]
-    .filter((key) => !notFilters.has(key))
-    .every((key) => {
-      const values = query.getAll(key);
-      const special = kind.filters?.[key] ?? tagFilters[key];
-      if (special) return special(row, values);
-      if (!(key in view)) throw malformed(`['${key}'] is invalid attribute for filtering`);
-      return sameAsAny(view[key], values);
-    });
+interface Filters<T> {
+  ofRows: ((row: T) => boolean)[];
+  ofViews: ((view: View) => boolean)[];
+}
+
+function filtersOf<T extends Resource>(kind: Kind<T>, query: URLSearchParams): Filters<T> {
+  const filters: Filters<T> = { ofRows: [], ofViews: [] };
+  for (const field of new Set(query.keys())) {
+    if (notFilters.has(field)) continue;
+    const values = query.getAll(field);
+    const ofRow = kind.filters?.[field] ?? commonFilters[field];
+    if (ofRow) filters.ofRows.push((row) => ofRow(row, values));
+    else filters.ofViews.push((view) => sameAsAny(fieldOf(view, field), values));
+  }
+  return filters;
+}
+
+function fieldOf(view: View, field: string): unknown {
+  if (!(field in view)) throw malformed(`['${field}'] is invalid attribute for filtering`);
+  return view[field];
 }
 
 function sameAsAny(value: unknown, wanted: string[]): boolean {
@@ -219,7 +227,11 @@ function textOf(value: unknown): string {
 
 const words = (values: string[]): string[] => values.flatMap((value) => value.split(','));
 
-const tagFilters: Record<string, (row: Resource, values: string[]) => boolean> = {
+const commonFilters: Record<string, (row: Resource, values: string[]) => boolean> = {
+  id: ({ id }, values) => values.includes(id),
+  name: ({ name }, values) => values.includes(name),
+  project_id: ({ projectId }, values) => values.includes(projectId),
+  tenant_id: ({ projectId }, values) => values.includes(projectId),
   tags: ({ tags }, values) => words(values).every((tag) => tags.includes(tag)),
   'tags-any': ({ tags }, values) => words(values).some((tag) => tags.includes(tag)),
   'not-tags': ({ tags }, values) => !words(values).every((tag) => tags.includes(tag)),
