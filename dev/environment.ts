@@ -7,6 +7,7 @@ import {
   PIDS,
   claimStateDirectory,
   emptyStateDirectory,
+  requireSameHosts,
   writeHawserYaml,
   type BackendOverrides,
   type CloudFacts,
@@ -80,6 +81,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     if (strays.length > 0) options.onProgress?.('Ending what an earlier run left behind');
     await Promise.all(strays.map((stray) => endProcess(stray, STRAY_PATIENCE_MS)));
     if (options.fresh) emptyStateDirectory(stateDir);
+    requireSameHosts(stateDir, options.hosts);
     return await startParts(await makePlan(stateDir, options), records);
   } catch (error) {
     records.release();

@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { generateHostKey } from '../ssh/host-key.js';
@@ -26,6 +34,19 @@ export function emptyStateDirectory(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (name !== MARK && name !== PIDS) rmSync(join(directory, name), { recursive: true });
   }
+}
+
+/** Machines of one kind are unknown to hosts of the other: a state directory stays with its kind. */
+export function requireSameHosts(directory: string, hosts: string): void {
+  const file = join(directory, 'hosts-kind');
+  const former = existsSync(file) ? readFileSync(file, 'utf8').trim() : hosts;
+  if (former !== hosts) {
+    throw new Error(
+      `${directory} was made with ${former} hosts. Go on with --hosts ${former}, ` +
+        'begin anew with --fresh, or name another directory with --state.',
+    );
+  }
+  writeFileSync(file, `${hosts}\n`);
 }
 
 export interface KeyPair {

@@ -61,6 +61,8 @@ describe('an environment', { timeout: 180_000 }, () => {
     await again.deleteShare(share.id);
     await again.waitUntilDeleted(share.id);
     await again.close();
+    await second.stop();
+    await expect(start({ hosts: 'qemu' })).rejects.toThrow('Go on with --hosts simulated');
   });
 
   it('whose port is taken names it, and starts nothing', async () => {
