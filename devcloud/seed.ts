@@ -8,7 +8,7 @@ import { createNetwork } from './neutron/networks.js';
 import { addSubnet } from './neutron/router-interfaces.js';
 import { ensureDefaultGroup } from './neutron/security-groups.js';
 import { createRouter, systemCaller } from './neutron/routers.js';
-import { createSubnet } from './neutron/subnets.js';
+import { createSubnet } from './neutron/create-subnet.js';
 
 /** What a cloud has when it is new. */
 export async function seed(

@@ -3,7 +3,7 @@ import type { Caller } from '../api/caller.js';
 import type { Cloud } from '../cloud.js';
 import { invalidVolume } from './errors.js';
 import type { Attachment, Volume } from './rows.js';
-import { changeVolume, findVolume } from './volumes.js';
+import { changeVolume, findVolume } from './find-volume.js';
 
 /** The first half of an attachment: from here on nobody else gets the volume. */
 export function reserve(

@@ -10,7 +10,7 @@ import { complete, connect, release, reserve } from './attaching.js';
 import { attachmentNotFound } from './errors.js';
 import type { Attachment } from './rows.js';
 import { attachmentSummary, attachmentView } from './views.js';
-import type { OnePath } from './volumes.js';
+import type { OnePath } from './find-volume.js';
 
 const connector = z.record(z.string(), z.unknown());
 const createRequest = z.object({

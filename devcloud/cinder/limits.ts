@@ -8,7 +8,7 @@ import type { Cloud } from '../cloud.js';
 import { defaultQuotas } from '../quotas.js';
 import { volumeUsage } from './quota-checks.js';
 import { cinderTime } from './views.js';
-import type { OnePath } from './volumes.js';
+import type { OnePath } from './find-volume.js';
 
 /** Limits, quota sets, types and the rest that clients look at but seldom change. */
 export function limitRoutes(app: FastifyInstance, cloud: Cloud): void {

@@ -6,7 +6,7 @@ import { parseBody, stringMap } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
 import { changeSnapshot, findSnapshot } from './snapshots.js';
-import { changeVolume, findVolume } from './volumes.js';
+import { changeVolume, findVolume } from './find-volume.js';
 
 interface Owner {
   kind: 'volume' | 'snapshot';

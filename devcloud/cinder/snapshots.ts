@@ -12,7 +12,7 @@ import { mayAddSnapshot } from './quota-checks.js';
 import type { Snapshot } from './rows.js';
 import { selfUrl, snapshotView } from './views.js';
 import { setSize, snapshotFile, volumeFile } from './volume-files.js';
-import { findVolume, type OnePath } from './volumes.js';
+import { findVolume, type OnePath } from './find-volume.js';
 
 const createRequest = z.object({
   snapshot: z.object({

@@ -9,7 +9,8 @@ import { attach, beginDetaching, release } from './attaching.js';
 import { invalidInput, invalidVolume } from './errors.js';
 import { mayUseGigabytes } from './quota-checks.js';
 import type { Volume } from './rows.js';
-import { changeVolume, deleteVolume, findVolume, type OnePath } from './volumes.js';
+import { changeVolume, findVolume, type OnePath } from './find-volume.js';
+import { deleteVolume } from './volumes.js';
 
 type Action = (cloud: Cloud, volume: Volume, ask: unknown, request: FastifyRequest) => void;
 

@@ -2,7 +2,7 @@ import type { Cloud } from '../cloud.js';
 import type { Fault } from '../faults.js';
 import type { Volume } from './rows.js';
 import { copyImage, makeDirty, setSize, snapshotFile, volumeFile } from './volume-files.js';
-import { changeVolume } from './volumes.js';
+import { changeVolume } from './find-volume.js';
 
 /** The ends of what the API began: each makes true what the status promises, however often it runs. */
 export function volumeJobs(cloud: Cloud): void {

@@ -1,45 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { mayTouch, type Caller } from '../api/caller.js';
-import { badRequest, notFound } from '../api/errors.js';
 import { queryOf } from '../api/lists.js';
-import { intish, parseBody, stringMap } from '../api/parse.js';
+import { parseBody, stringMap } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
-import {
-  invalidInput,
-  invalidSnapshot,
-  invalidVolume,
-  snapshotNotFound,
-  volumeNotFound,
-} from './errors.js';
+import { createRequest, createVolume } from './create-volume.js';
+import { invalidVolume } from './errors.js';
 import { listRows } from './filters.js';
-import { mayAddVolume } from './quota-checks.js';
-import type { Snapshot, Volume } from './rows.js';
+import { changeVolume, findVolume, type OnePath } from './find-volume.js';
+import type { Volume } from './rows.js';
 import { selfUrl, volumeSummary, volumeView } from './views.js';
-
-const createRequest = z.object({
-  volume: z.object({
-    size: intish
-      .pipe(
-        z
-          .number()
-          .min(1, { error: (issue) => `${String(issue.input)} is less than the minimum of 1` }),
-      )
-      .nullish(),
-    name: z.string().max(255).nullish(),
-    description: z.string().max(255).nullish(),
-    volume_type: z.string().nullish(),
-    availability_zone: z.string().nullish(),
-    metadata: stringMap.nullish(),
-    snapshot_id: z.string().nullish(),
-    source_volid: z.string().nullish(),
-    imageRef: z.string().nullish(),
-  }),
-});
-
-type CreateRequest = z.output<typeof createRequest>['volume'];
 
 const updateRequest = z.object({
   volume: z.object({
@@ -48,19 +18,6 @@ const updateRequest = z.object({
     metadata: stringMap.nullish(),
   }),
 });
-
-export interface OnePath {
-  Params: { id: string };
-}
-
-export function findVolume(cloud: Cloud, caller: Caller, id: string): Volume {
-  const row = cloud.tables.volumes.get(id);
-  if (!row || !mayTouch(caller, row)) throw volumeNotFound(id);
-  return row;
-}
-
-export const changeVolume = (cloud: Cloud, id: string, changes: Partial<Volume>) =>
-  cloud.tables.volumes.update(id, { ...changes, updatedAt: new Date().toISOString() });
 
 export const volumeFields: Record<string, (row: Volume) => string> = {
   id: (row) => row.id,
@@ -112,84 +69,6 @@ export function volumeRoutes(app: FastifyInstance, cloud: Cloud): void {
     deleteVolume(cloud, row, { cascade, force: false });
     return reply.status(202).send();
   });
-}
-
-export function createVolume(cloud: Cloud, caller: Caller, ask: CreateRequest): Volume {
-  const snapshot = ask.snapshot_id ? usableSnapshot(cloud, caller, ask.snapshot_id) : undefined;
-  const source = ask.source_volid ? findVolume(cloud, caller, ask.source_volid) : undefined;
-  const image = ask.imageRef ? usableImage(cloud, ask.imageRef) : undefined;
-  const sizeGib = wantedSize(ask.size ?? undefined, { snapshot, source });
-  const type = wantedType(cloud, ask.volume_type ?? undefined);
-  mayAddVolume(cloud, caller.projectId, sizeGib);
-  const now = new Date().toISOString();
-  const row = cloud.tables.volumes.put({
-    id: randomUUID(),
-    name: ask.name ?? null,
-    description: ask.description ?? null,
-    projectId: caller.projectId,
-    userId: caller.userId,
-    sizeGib,
-    status: 'creating',
-    volumeTypeId: type.id,
-    availabilityZone: ask.availability_zone ?? 'nova',
-    metadata: ask.metadata ?? {},
-    imageMetadata: image
-      ? { image_id: image.id, image_name: image.name ?? '', disk_format: image.diskFormat ?? '' }
-      : null,
-    snapshotId: snapshot?.id ?? null,
-    sourceVolumeId: source?.id ?? null,
-    imageId: image?.id ?? null,
-    bootable: image !== undefined,
-    readonly: false,
-    createdAt: now,
-    updatedAt: now,
-  });
-  cloud.jobs.schedule('volume.create', row.id);
-  return row;
-}
-
-function usableSnapshot(cloud: Cloud, caller: Caller, id: string): Snapshot {
-  const row = cloud.tables.snapshots.get(id);
-  if (!row || !mayTouch(caller, row)) throw snapshotNotFound(id);
-  if (row.status !== 'available') {
-    throw invalidSnapshot(`Originating snapshot status must be one of 'available' values`);
-  }
-  return row;
-}
-
-function usableImage(cloud: Cloud, reference: string) {
-  const image = cloud.tables.images.find(({ id, name }) => [id, name].includes(reference));
-  if (!image) throw badRequest('Invalid image identifier or unable to access requested image.');
-  if (image.status !== 'active') throw invalidInput(`Image ${image.id} is not active.`);
-  return image;
-}
-
-function wantedSize(
-  size: number | undefined,
-  { snapshot, source }: { snapshot?: Snapshot; source?: Volume },
-): number {
-  const origin = snapshot ?? source;
-  const wanted = size ?? origin?.sizeGib;
-  if (wanted === undefined) {
-    throw invalidInput(
-      'Invalid volume size provided for create request: None (size argument must be an integer (or string representation of an integer) and greater than zero).',
-    );
-  }
-  if (origin && wanted < origin.sizeGib) {
-    const what = snapshot ? 'snapshot' : 'source volume';
-    throw invalidInput(
-      `Volume size '${wanted}'GB cannot be smaller than the ${what} size ${origin.sizeGib}GB. They must be >= original ${what} size.`,
-    );
-  }
-  return wanted;
-}
-
-function wantedType({ tables }: Cloud, wanted: string | undefined) {
-  const type = wanted
-    ? tables.volumeTypes.find(({ id, name }) => [id, name].includes(wanted))
-    : tables.volumeTypes.all()[0];
-  if (!type) throw notFound(`Volume type ${wanted} could not be found.`);
-  return type;
 }
 
 const deletable = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'];

@@ -1,14 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import type { Caller } from '../api/caller.js';
-import { conflict, forbidden, notFound } from '../api/errors.js';
+import { forbidden, notFound } from '../api/errors.js';
 import { queryOf } from '../api/lists.js';
-import { parseBody } from '../api/parse.js';
 import type { Cloud } from '../cloud.js';
-import type { Collection } from '../state.js';
 import { endpointList, regionName, serviceList } from './catalog.js';
 import type { Project, Role, User } from './rows.js';
-import { hashSecret, hexId, randomSecret } from './secrets.js';
 
 type View = Record<string, unknown> & { id: string };
 
@@ -22,7 +18,7 @@ interface Kind {
   list: (cloud: Cloud) => View[];
 }
 
-const projectView = (row: Project): View => ({
+export const projectView = (row: Project): View => ({
   ...row,
   domain_id: 'default',
   parent_id: 'default',
@@ -31,7 +27,7 @@ const projectView = (row: Project): View => ({
   options: {},
 });
 
-const userView = ({ id, name, enabled, defaultProjectId }: User): View => ({
+export const userView = ({ id, name, enabled, defaultProjectId }: User): View => ({
   id,
   name,
   enabled,
@@ -80,8 +76,6 @@ const kinds: Kind[] = [
 /** Projects, users, roles and what else clients look up by name. */
 export function directoryRoutes(app: FastifyInstance, cloud: Cloud): void {
   for (const kind of kinds) readRoutes(app, cloud, kind);
-  projectAndUserRoutes(app, cloud);
-  roleAssignmentRoutes(app, cloud);
 }
 
 function readRoutes(app: FastifyInstance, cloud: Cloud, kind: Kind): void {
@@ -120,125 +114,7 @@ function matchesQuery(view: View, query: URLSearchParams): boolean {
   });
 }
 
-const projectRequest = z.object({
-  project: z.object({ name: z.string().min(1), description: z.string().default('') }),
-});
-const userRequest = z.object({
-  user: z.object({
-    name: z.string().min(1),
-    password: z.string().optional(),
-    default_project_id: z.string().nullish(),
-  }),
-});
-
-function projectAndUserRoutes(app: FastifyInstance, cloud: Cloud): void {
-  const { projects, users } = cloud.tables;
-
-  app.post('/v3/projects', (request, reply) => {
-    mayManage(request.caller, 'create_project');
-    const { name, description } = parseBody(projectRequest, request.body).project;
-    mustBeNew(projects, name, 'project');
-    const row = projects.put({ id: hexId(), name, description, enabled: true });
-    return reply.status(201).send({ project: projectView(row) });
-  });
-
-  app.post('/v3/users', (request, reply) => {
-    mayManage(request.caller, 'create_user');
-    const ask = parseBody(userRequest, request.body).user;
-    mustBeNew(users, ask.name, 'user');
-    const row = users.put({
-      id: hexId(),
-      name: ask.name,
-      passwordHash: hashSecret(ask.password ?? randomSecret()),
-      enabled: true,
-      defaultProjectId: ask.default_project_id ?? null,
-    });
-    return reply.status(201).send({ user: userView(row) });
-  });
-
-  app.delete<OnePath>('/v3/projects/:id', (request, reply) => {
-    mayManage(request.caller, 'delete_project');
-    projects.delete(request.params.id);
-    return reply.status(204).send();
-  });
-
-  app.delete<OnePath>('/v3/users/:id', (request, reply) => {
-    mayManage(request.caller, 'delete_user');
-    users.delete(request.params.id);
-    return reply.status(204).send();
-  });
-
-  const projectsOf = (userId: string) => {
-    const ids = cloud.tables.assignments.where((row) => row.userId === userId);
-    return projects.where(({ id }) => ids.some(({ projectId }) => projectId === id));
-  };
-  app.get<OnePath>('/v3/users/:id/projects', (request) => ({
-    projects: projectsOf(request.params.id).map(projectView),
-    links: {},
-  }));
-  app.get('/v3/auth/projects', (request) => ({
-    projects: projectsOf(request.caller.userId).map(projectView),
-    links: {},
-  }));
-}
-
-function roleAssignmentRoutes(app: FastifyInstance, cloud: Cloud): void {
-  const { assignments, projects, roles, users } = cloud.tables;
-  const domain = { id: 'default', name: 'Default' };
-  interface Path {
-    Params: { projectId: string; userId: string; roleId: string };
-  }
-  const path = '/v3/projects/:projectId/users/:userId/roles';
-
-  app.put<Path>(`${path}/:roleId`, (request, reply) => {
-    mayManage(request.caller, 'create_grant');
-    const { projectId, userId, roleId } = request.params;
-    if (!roles.get(roleId)) throw notFound(`Could not find role: ${roleId}.`);
-    assignments.put({ id: `${userId}/${projectId}/${roleId}`, projectId, userId, roleId });
-    return reply.status(204).send();
-  });
-
-  app.delete<Path>(`${path}/:roleId`, (request, reply) => {
-    mayManage(request.caller, 'revoke_grant');
-    const { projectId, userId, roleId } = request.params;
-    assignments.delete(`${userId}/${projectId}/${roleId}`);
-    return reply.status(204).send();
-  });
-
-  app.get('/v3/role_assignments', (request) => {
-    mayManage(request.caller, 'list_role_assignments');
-    const query = queryOf(request);
-    const wanted = assignments.where(
-      (row) =>
-        (!query.has('user.id') || query.get('user.id') === row.userId) &&
-        (!query.has('scope.project.id') || query.get('scope.project.id') === row.projectId) &&
-        (!query.has('role.id') || query.get('role.id') === row.roleId),
-    );
-    return {
-      role_assignments: wanted.map((row) => ({
-        role: { id: row.roleId, name: roles.get(row.roleId)?.name },
-        user: { id: row.userId, name: users.get(row.userId)?.name, domain },
-        scope: { project: { id: row.projectId, name: projects.get(row.projectId)?.name, domain } },
-        links: {},
-      })),
-      links: {},
-    };
-  });
-}
-
-function mustBeNew(
-  table: Collection<Project> | Collection<User>,
-  name: string,
-  kind: string,
-): void {
-  if (table.all().some((row) => row.name === name)) {
-    throw conflict(
-      `Conflict occurred attempting to store ${kind} - it is not permitted to have two ${kind}s with the same name in the same domain: ${name}.`,
-    );
-  }
-}
-
-function mayManage(caller: Caller, action: string): void {
+export function mayManage(caller: Caller, action: string): void {
   if (caller.isAdmin) return;
   throw forbidden(`You are not authorized to perform the requested action: identity:${action}.`);
 }

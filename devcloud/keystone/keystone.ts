@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { open, type Service } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
+import { accountRoutes } from './accounts.js';
 import { applicationCredentialRoutes } from './application-credentials.js';
 import { directoryRoutes } from './directory.js';
 import { tokenRoutes } from './tokens.js';
@@ -25,6 +26,7 @@ export const keystone: Service = {
     versionRoutes(app, cloud);
     tokenRoutes(app, cloud);
     directoryRoutes(app, cloud);
+    accountRoutes(app, cloud);
     applicationCredentialRoutes(app, cloud);
   },
 };

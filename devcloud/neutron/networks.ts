@@ -5,6 +5,7 @@ import { boolish, intish } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
 import { networkNotFound, neutronError, notAllowed } from './errors.js';
+import { readRoutes } from './listing.js';
 import {
   answer,
   changed,
@@ -13,7 +14,6 @@ import {
   findOwn,
   newResource,
   parseResource,
-  readRoutes,
   type Kind,
 } from './resource.js';
 import type { Network } from './rows.js';

@@ -11,7 +11,8 @@ import {
   notAllowed,
   routerNotFound,
 } from './errors.js';
-import { createPort } from './ports.js';
+import { createPort } from './port-changes.js';
+import { readRoutes } from './listing.js';
 import {
   answer,
   changed,
@@ -20,7 +21,6 @@ import {
   findOwn,
   newResource,
   parseResource,
-  readRoutes,
   type Kind,
 } from './resource.js';
 import type { ExternalGateway, Router } from './rows.js';

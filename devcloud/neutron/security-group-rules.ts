@@ -11,6 +11,7 @@ import {
   securityGroupNotFound,
   securityGroupRuleNotFound,
 } from './errors.js';
+import { readRoutes } from './listing.js';
 import {
   answer,
   checkQuota,
@@ -18,7 +19,6 @@ import {
   findOwn,
   newResource,
   parseResource,
-  readRoutes,
   type Kind,
 } from './resource.js';
 import type { SecurityGroup, SecurityGroupRule } from './rows.js';

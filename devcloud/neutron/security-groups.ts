@@ -4,6 +4,7 @@ import { boolish } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
 import { neutronError, securityGroupNotFound } from './errors.js';
+import { readRoutes } from './listing.js';
 import {
   answer,
   changed,
@@ -13,7 +14,6 @@ import {
   findOwn,
   newResource,
   parseResource,
-  readRoutes,
   type Kind,
 } from './resource.js';
 import type { SecurityGroup, SecurityGroupRule } from './rows.js';

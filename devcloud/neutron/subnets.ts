@@ -1,35 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
-import type { Caller } from '../api/caller.js';
-import { boolish, intish } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
-import {
-  canonical,
-  contains,
-  defaultPools,
-  isAddress,
-  overlaps,
-  parsePrefix,
-  toAddress,
-  toNumber,
-  type Prefix,
-} from './addresses.js';
+import { createSubnet, subnetFields, type SubnetFields } from './create-subnet.js';
 import { ensureDhcpPort, removeDhcpPort } from './dhcp-ports.js';
-import { badResource, invalidInput, malformed, neutronError, subnetNotFound } from './errors.js';
-import {
-  findOwn,
-  answer,
-  changed,
-  checkQuota,
-  commonFields,
-  newResource,
-  parseResource,
-  readRoutes,
-  type Kind,
-} from './resource.js';
-import { networkKind } from './networks.js';
-import type { AddressRange, Network, Subnet } from './rows.js';
+import { neutronError, subnetNotFound } from './errors.js';
+import { readRoutes } from './listing.js';
+import { findOwn, answer, changed, parseResource, type Kind } from './resource.js';
+import type { Subnet } from './rows.js';
 import { tagRoutes } from './tags.js';
 
 export const subnetKind: Kind<Subnet> = {
@@ -56,66 +33,16 @@ export const subnetKind: Kind<Subnet> = {
   }),
 };
 
-const address = z.string().refine(isAddress, {
-  error: ({ input }) => `'${String(input)}' is not a valid IP address`,
-});
-const pool = z.object({ start: address, end: address });
-const route = z.object({ destination: z.string(), nexthop: address });
-
-const fields = z.strictObject({
-  ...commonFields,
-  network_id: z.uuid().optional(),
-  ip_version: intish.optional(),
-  cidr: z.string().nullish(),
-  prefixlen: intish.nullish(),
-  gateway_ip: address.nullish(),
-  enable_dhcp: boolish.optional(),
-  allocation_pools: z.array(pool).optional(),
-  dns_nameservers: z.array(address).optional(),
-  host_routes: z.array(route).optional(),
-  ipv6_address_mode: z.string().nullish(),
-  ipv6_ra_mode: z.string().nullish(),
-  service_types: z.array(z.string()).optional(),
-  subnetpool_id: z.string().nullish(),
-  use_default_subnetpool: boolish.optional(),
-  segment_id: z.string().nullish(),
-  dns_publish_fixed_ip: boolish.optional(),
-});
-
-type Fields = z.output<typeof fields>;
-
-export function createSubnet(cloud: Cloud, caller: Caller, ask: Fields): Subnet {
-  const network = findOwn(networkKind, cloud, caller, ask.network_id ?? '');
-  const prefix = wantedPrefix(ask);
-  mustNotOverlap(cloud, network, prefix);
-  const gatewayIp = wantedGateway(ask.gateway_ip, prefix);
-  const base = newResource({ ...caller, projectId: network.projectId || caller.projectId }, ask);
-  const used = cloud.tables.subnets.where(({ projectId }) => projectId === base.projectId).length;
-  checkQuota(cloud, base.projectId, { resource: 'subnet', used });
-  const subnet = cloud.tables.subnets.put({
-    ...base,
-    networkId: network.id,
-    ipVersion: prefix.version,
-    cidr: prefix.cidr,
-    gatewayIp,
-    enableDhcp: ask.enable_dhcp ?? true,
-    allocationPools: wantedPools(ask.allocation_pools, prefix, gatewayIp),
-    dnsNameservers: ask.dns_nameservers ?? [],
-    hostRoutes: ask.host_routes ?? [],
-    ipv6AddressMode: ask.ipv6_address_mode ?? null,
-    ipv6RaMode: ask.ipv6_ra_mode ?? null,
-    serviceTypes: ask.service_types ?? [],
-  });
-  ensureDhcpPort(cloud, network.id);
-  return subnet;
-}
-
 export function subnetRoutes(app: FastifyInstance, cloud: Cloud): void {
   readRoutes(app, cloud, subnetKind);
   tagRoutes(app, cloud, subnetKind);
 
   app.post('/v2.0/subnets', operation('subnet.create'), (request, reply) => {
-    const row = createSubnet(cloud, request.caller, parseResource('subnet', fields, request.body));
+    const row = createSubnet(
+      cloud,
+      request.caller,
+      parseResource('subnet', subnetFields, request.body),
+    );
     return reply.status(201).send(answer(subnetKind, row, cloud, request.caller));
   });
 
@@ -124,7 +51,7 @@ export function subnetRoutes(app: FastifyInstance, cloud: Cloud): void {
     operation('subnet.update'),
     (request) => {
       const row = findOwn(subnetKind, cloud, request.caller, request.params.id);
-      const ask = parseResource('subnet', fields, request.body);
+      const ask = parseResource('subnet', subnetFields, request.body);
       const next = cloud.tables.subnets.put(changed(row, changesOf(row, ask)));
       ensureDhcpPort(cloud, row.networkId);
       return answer(subnetKind, next, cloud, request.caller);
@@ -141,68 +68,7 @@ export function subnetRoutes(app: FastifyInstance, cloud: Cloud): void {
   );
 }
 
-function wantedPrefix({ cidr, ip_version: version }: Fields): Prefix {
-  if (!cidr)
-    throw badResource('subnets', 'a subnetpool must be specified in the absence of a cidr');
-  const prefix = parsePrefix(cidr);
-  if (!prefix)
-    throw malformed(`Invalid input for cidr. Reason: '${cidr}' is not a valid IP subnet.`);
-  if (version !== undefined && version !== prefix.version) {
-    throw invalidInput(`cidr '${cidr}' does not match the ip_version '${version}'`);
-  }
-  return prefix;
-}
-
-function mustNotOverlap(cloud: Cloud, network: Network, prefix: Prefix): void {
-  for (const subnet of cloud.tables.subnets.where(({ networkId }) => networkId === network.id)) {
-    const other = parsePrefix(subnet.cidr);
-    if (other && overlaps(prefix, other)) {
-      throw invalidInput(
-        `Requested subnet with cidr: ${prefix.cidr} for network: ${network.id} overlaps with another subnet`,
-      );
-    }
-  }
-}
-
-/** Absent is the first address, null is none. */
-function wantedGateway(wanted: string | null | undefined, prefix: Prefix): string | null {
-  if (wanted === null) return null;
-  if (wanted === undefined) return toAddress(prefix.first + 1n, prefix.version);
-  if (!contains(prefix, wanted)) throw invalidInput('Gateway is not valid on subnet');
-  return canonical(wanted);
-}
-
-function wantedPools(
-  wanted: AddressRange[] | undefined,
-  prefix: Prefix,
-  gatewayIp: string | null,
-): AddressRange[] {
-  if (!wanted || wanted.length === 0) return defaultPools(prefix, gatewayIp);
-  for (const { start, end } of wanted) {
-    const range = { first: toNumber(start), last: toNumber(end) };
-    const name = `${start}-${end}`;
-    if (range.first > range.last) {
-      throw neutronError(400, 'InvalidAllocationPool', `The allocation pool ${name} is not valid.`);
-    }
-    if (!contains(prefix, start) || !contains(prefix, end)) {
-      throw neutronError(
-        400,
-        'OutOfBoundsAllocationPool',
-        `The allocation pool ${name} spans beyond the subnet cidr ${prefix.cidr}.`,
-      );
-    }
-    if (gatewayIp && contains(range, gatewayIp)) {
-      throw neutronError(
-        409,
-        'GatewayConflictWithAllocationPools',
-        `Gateway ip ${gatewayIp} conflicts with allocation pool ${name}.`,
-      );
-    }
-  }
-  return wanted;
-}
-
-const changesOf = (row: Subnet, ask: Fields): Partial<Subnet> => ({
+const changesOf = (row: Subnet, ask: SubnetFields): Partial<Subnet> => ({
   name: ask.name ?? row.name,
   description: ask.description ?? row.description,
   gatewayIp: ask.gateway_ip === undefined ? row.gatewayIp : ask.gateway_ip,

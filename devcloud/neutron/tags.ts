@@ -21,7 +21,7 @@ export function tagRoutes<T extends Resource>(
   cloud: Cloud,
   kind: Kind<T>,
 ): void {
-  const path = `/v2.0/${kind.path ?? kind.plural.replaceAll('_', '-')}/:id/tags`;
+  const path = `/v2.0/${kind.plural.replaceAll('_', '-')}/:id/tags`;
   const table = kind.table(cloud);
   const setTags = (row: T, tags: string[]) =>
     table.put({ ...changed(row, {}), tags: [...new Set(tags)].sort() });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../api/caller.js';
 import { complete, connect, reserve } from '../cinder/attaching.js';
-import { createVolume } from '../cinder/volumes.js';
+import { createVolume } from '../cinder/create-volume.js';
 import type { Cloud } from '../cloud.js';
 import { nextDevice } from './devices.js';
 import type { Server } from './rows.js';

@@ -5,7 +5,7 @@ import { badRequest, conflict, notFound } from '../api/errors.js';
 import { intish, parseBody } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
-import { updatePort } from '../neutron/ports.js';
+import { updatePort } from '../neutron/port-changes.js';
 import { systemCaller } from '../neutron/routers.js';
 import { mustBe } from './errors.js';
 import type { Server } from './rows.js';

@@ -1,5 +1,5 @@
 import type { Cloud } from '../cloud.js';
-import { createPort, updatePort } from '../neutron/ports.js';
+import { createPort, updatePort } from '../neutron/port-changes.js';
 import { systemCaller } from '../neutron/routers.js';
 import { ensureDefaultGroup } from '../neutron/security-groups.js';
 import type { Port } from '../neutron/rows.js';

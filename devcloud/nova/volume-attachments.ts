@@ -7,7 +7,7 @@ import { boolish, parseBody } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import { beginDetaching, complete, connect, release, reserve } from '../cinder/attaching.js';
 import { volumeFile } from '../cinder/volume-files.js';
-import { changeVolume, findVolume } from '../cinder/volumes.js';
+import { changeVolume, findVolume } from '../cinder/find-volume.js';
 import type { Cloud } from '../cloud.js';
 import { devicesOf, nextDevice } from './devices.js';
 import { invalidVolume, mustBe, notAttached } from './errors.js';
