@@ -6,7 +6,7 @@ const nowhere = ['--address', '127.0.0.1:1'];
 const create = ['share', 'create', '--share-network', 'net'];
 
 describe('wrong use', () => {
-  it.each([
+  it.concurrent.each([
     [['sharks'], "unknown command 'sharks'"],
     [['share', 'create'], "required option '--protocol <NFS|CIFS>' not specified"],
     [[...create, '--protocol', 'NFS', '--size', '10G'], 'Use a whole number of GiB'],
