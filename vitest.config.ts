@@ -11,6 +11,8 @@ export default defineConfig({
           globalSetup: './test/support/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // Most tests wait for processes and timers more than they compute.
+          maxWorkers: 3,
         },
       },
       {

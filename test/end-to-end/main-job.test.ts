@@ -39,16 +39,17 @@ const plug = (name: string) =>
   plugTenantClient({ ...environment, cloud: 'demo', network: 'demo-net', name });
 
 /** What a person would type; the answer is the one JSON document on standard output. */
-async function hawser<T>(...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await environment.hawser([...args, '-o', 'json']);
+async function hawser<T>(line: string, ...more: string[]): Promise<T> {
+  const args = [...line.split(' '), ...more, '-o', 'json'];
+  const { code, stdout, stderr } = await environment.hawser(args);
   expect(code, `hawser ${args.join(' ')}: ${stdout}${stderr}`).toBe(0);
   return JSON.parse(stdout) as T;
 }
 
 const create = (id: string, protocol: string, ...more: string[]) =>
   hawser<ShareView>(
-    ...['share', 'create', '--id', id, '--protocol', protocol, '--size', '1'],
-    ...['--share-network', shareNetwork, ...more],
+    `share create --id ${id} --protocol ${protocol} --size 1 --share-network ${shareNetwork}`,
+    ...more,
   );
 
 const pathOf = (share: ShareView): string => share.exportLocations[0]?.path ?? '';
@@ -61,8 +62,16 @@ test('an NFS and a CIFS share become available on one new service instance', asy
   [nfs, cifs] = await Promise.all([create('e2e-nfs', 'NFS'), create('e2e-cifs', 'CIFS')]);
   expect(Object.keys(nfs)).toEqual(
     expect.arrayContaining([
-      ...['id', 'name', 'status', 'protocol', 'sizeGib', 'shareNetwork', 'serviceInstance'],
-      ...['exportLocations', 'accessRules', 'error'],
+      'id',
+      'name',
+      'status',
+      'protocol',
+      'sizeGib',
+      'shareNetwork',
+      'serviceInstance',
+      'exportLocations',
+      'accessRules',
+      'error',
     ]),
   );
   expect(nfs).toMatchObject({ status: 'available', error: null, accessRules: [] });
@@ -73,7 +82,7 @@ test('an NFS and a CIFS share become available on one new service instance', asy
 
 test('the instance meets the image requirements', async () => {
   const report = await hawser<{ checks: { name: string; ok: boolean }[] }>(
-    ...['image', 'check', nfs.serviceInstance ?? ''],
+    `image check ${nfs.serviceInstance}`,
   );
   expect(report.checks.length).toBeGreaterThan(10);
   expect(report.checks.filter(({ ok }) => !ok)).toEqual([]);
@@ -85,7 +94,7 @@ test('a new share lets nobody in', async () => {
 });
 
 test('a client that a rule names writes and reads by NFS, another one is refused', async () => {
-  const rule = await hawser('access', 'allow', nfs.id, '--to', friend.address, '--level', 'rw');
+  const rule = await hawser(`access allow ${nfs.id} --to ${friend.address} --level rw`);
   expect(rule).toMatchObject({ to: friend.address, level: 'rw', state: 'active' });
   const { written, read } = await friend.writeAndRead(pathOf(nfs), size);
   expect(read).toBe(written);
@@ -93,29 +102,29 @@ test('a client that a rule names writes and reads by NFS, another one is refused
 });
 
 test('a client that a rule names writes and reads by CIFS, another one is refused', async () => {
-  await hawser('access', 'allow', cifs.id, '--to', friend.address, '--level', 'rw');
+  await hawser(`access allow ${cifs.id} --to ${friend.address} --level rw`);
   const { written, read } = await friend.writeAndRead(pathOf(cifs), size);
   expect(read).toBe(written);
   await expect(stranger.list(pathOf(cifs))).rejects.toThrow(/ACCESS_DENIED/);
 });
 
 test('a rule for a prefix lets its addresses read, and not write when it says so', async () => {
-  await hawser('access', 'allow', nfs.id, '--to', `${stranger.address}/32`, '--level', 'ro');
+  await hawser(`access allow ${nfs.id} --to ${stranger.address}/32 --level ro`);
   expect(await stranger.list(pathOf(nfs))).toContain('hawser-was-here');
   await expect(stranger.writeAndRead(pathOf(nfs), size)).rejects.toThrow(/ROFS|read-only/i);
-  await hawser('access', 'deny', nfs.id, stranger.address);
+  await hawser(`access deny ${nfs.id} ${stranger.address}`);
   await expect(stranger.list(pathOf(nfs))).rejects.toThrow();
-  await hawser('access', 'allow', nfs.id, '--to', '10.10.0.0/24', '--level', 'ro');
+  await hawser(`access allow ${nfs.id} --to 10.10.0.0/24 --level ro`);
   expect(await stranger.list(pathOf(nfs))).toContain('hawser-was-here');
-  await hawser('access', 'deny', nfs.id, '10.10.0.0/24');
+  await hawser(`access deny ${nfs.id} 10.10.0.0/24`);
 });
 
 test('rules for IPv6 addresses and prefixes are exported and read back', async () => {
   for (const to of ['2001:db8::5', '2001:db8:1::/48']) {
-    const rule = await hawser('access', 'allow', nfs.id, '--to', to, '--level', 'ro');
+    const rule = await hawser(`access allow ${nfs.id} --to ${to} --level ro`);
     expect(rule).toMatchObject({ to, state: 'active' });
   }
-  const { accessRules } = await hawser<ShareView>('share', 'show', nfs.id);
+  const { accessRules } = await hawser<ShareView>(`share show ${nfs.id}`);
   expect(accessRules.map(({ to }) => to)).toEqual([
     friend.address,
     '2001:db8::5',
@@ -124,7 +133,7 @@ test('rules for IPv6 addresses and prefixes are exported and read back', async (
 });
 
 test('after a reboot of the instance its shares are mounted, exported and intact', async () => {
-  const instance = await hawser<ServiceInstanceView>('instance', 'show', nfs.serviceInstance ?? '');
+  const instance = await hawser<ServiceInstanceView>(`instance show ${nfs.serviceInstance}`);
   await cloud.compute.rebootServer(instance.serverId ?? '', 'HARD');
   await expect
     .poll(() => friend.list(pathOf(nfs)).catch(String), { timeout: 120_000, interval: 1000 })
@@ -139,7 +148,7 @@ test('a worker killed in the middle of a create loses nothing and doubles nothin
   await create('e2e-crash', 'NFS', '--no-wait');
   await sleep(4000);
   await environment.worker.kill9();
-  expect((await hawser<ShareView>('share', 'show', 'e2e-crash')).status).toBe('creating');
+  expect((await hawser<ShareView>(`share show e2e-crash`)).status).toBe('creating');
   await environment.worker.start();
   expect(await create('e2e-crash', 'NFS')).toMatchObject({ status: 'available', error: null });
   const volumes = await cloud.blockStorage.listVolumes({ name: 'manila-share-e2e-crash' });
@@ -148,11 +157,11 @@ test('a worker killed in the middle of a create loses nothing and doubles nothin
 });
 
 test('when everything is deleted the cloud is what it was before', async () => {
-  for (const { id } of await hawser<ShareView[]>('share', 'list')) {
-    await hawser('share', 'delete', id);
+  for (const { id } of await hawser<ShareView[]>('share list')) {
+    await hawser(`share delete ${id}`);
   }
-  expect(await hawser('share', 'list')).toEqual([]);
-  await hawser('instance', 'delete', nfs.serviceInstance ?? '');
+  expect(await hawser('share list')).toEqual([]);
+  await hawser(`instance delete ${nfs.serviceInstance}`);
   await friend.close();
   await stranger.close();
   expect(differences(before, await listResources(environment.cloudUrl))).toEqual([]);

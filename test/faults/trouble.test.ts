@@ -90,8 +90,8 @@ async function control(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: o
   if (answer.statusCode >= 300) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
 }
 
-const planFault = (match: object, then: object, times = 1) =>
-  control('POST', '/devcloud/faults', { match, then, times });
+const planFault = (match: object, effect: object, times = 1) =>
+  control('POST', '/devcloud/faults', { match, effect, times });
 
 let next = 0;
 async function create(changes: Partial<ShareSpec> = {}): Promise<ShareView> {
@@ -181,12 +181,15 @@ test.each([
   ['network', { port: 0 }],
 ])('a %s quota that is used up', async (service, limits) => {
   const { projectId } = await operator.session.authenticate();
-  await control('PUT', '/devcloud/quotas', { service, project: projectId, limits });
-  const back = Object.fromEntries(Object.keys(limits).map((key) => [key, 100]));
-  const error = await failingCreate().finally(() =>
-    control('PUT', '/devcloud/quotas', { service, project: projectId, limits: back }),
-  );
-  expect(error?.type, error?.message).toBe('QuotaExceeded');
+  const setQuotas = async (quotas: object) =>
+    control('PUT', '/devcloud/quotas', { service, project: projectId, limits: quotas });
+  await setQuotas(limits);
+  try {
+    const error = await failingCreate();
+    expect(error?.type, error?.message).toBe('QuotaExceeded');
+  } finally {
+    await setQuotas(Object.fromEntries(Object.keys(limits).map((key) => [key, 100])));
+  }
 });
 
 test('a server that goes to ERROR, with the reason that Nova gives', async () => {

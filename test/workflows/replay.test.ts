@@ -16,7 +16,7 @@ const load = (file: string): { events: unknown[] } =>
 
 test('a history of every workflow is recorded', () => {
   const recorded = new Set(files.map((file) => file.split('-')[0]));
-  expect([...recorded].sort()).toEqual(Object.keys(workflows).sort());
+  expect(recorded).toEqual(new Set(Object.keys(workflows)));
 });
 
 test.each(files)('%s replays as it was recorded', async (file) => {
