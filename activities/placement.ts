@@ -9,6 +9,7 @@ import { joinUpdate, leaveUpdate, type JoinResult } from '../workflows/messages.
 import { serviceInstanceWorkflowId, type ShareNetwork } from '../workflows/model.js';
 import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
 import type { Backends } from './backend.js';
+import { reportProgress } from './progress.js';
 
 export type PlacementActivities = ReturnType<typeof createPlacementActivities>;
 
@@ -50,6 +51,8 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
         workflowIdConflictPolicy: 'USE_EXISTING',
         staticSummary: `Service instance ${instanceId}`,
       });
+      // Whoever watches the share can follow the instance's own steps.
+      reportProgress({ instanceId });
       const update = await refusalAsIs(
         temporal.workflow.startUpdateWithStart(joinUpdate, {
           startWorkflowOperation: operation,

@@ -68,7 +68,7 @@ export async function startDevcloud(options: DevcloudOptions): Promise<Devcloud>
   };
   const close = async () => {
     await stop();
-    await cloud.hosts.destroy();
+    await cloud.hosts.powerOff();
   };
   try {
     // First of all, so that a port that is taken hurts no machine.

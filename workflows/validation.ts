@@ -29,6 +29,13 @@ const checkId =
     return undefined;
   };
 
+/** Samba takes `Data` and `data` for one share. */
+const checkShareId: Check = (value) => {
+  const invalid = checkId('share id')(value);
+  if (invalid !== undefined || typeof value !== 'string' || !/[A-Z]/.test(value)) return invalid;
+  return `share id ${quote(value)} has capital letters, which CIFS can't tell from small ones: use ${quote(value.toLowerCase())}`;
+};
+
 const checkName: Check = (value) => {
   if (typeof value !== 'string') return 'the name must be text';
   return checkText('name', value);
@@ -72,7 +79,7 @@ function checkText(what: string, value: string): string | undefined {
 
 /** The check of each part of a share request, by the part's name. */
 export const shareRequestChecks: Record<keyof ShareRequest, Check> = {
-  id: checkId('share id'),
+  id: checkShareId,
   name: checkName,
   protocol: checkProtocol,
   sizeGib: checkSize,

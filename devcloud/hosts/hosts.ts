@@ -78,6 +78,8 @@ export interface Hosts {
    * Servers cannot be reached before `applyNetworks` was called.
    */
   start(): Promise<void>;
+  /** Switches every machine off and takes the wires away; disks stay, for the next start. */
+  powerOff(): Promise<void>;
   /** Ends everything this kind started: machines, namespaces, helpers. */
   destroy(): Promise<void>;
   applyNetworks(plane: NetworkPlane): Promise<void>;

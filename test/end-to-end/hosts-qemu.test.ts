@@ -6,7 +6,7 @@ import type ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createHosts } from '../../devcloud/hosts/create-hosts.js';
-import type { ClientHost, Hosts } from '../../devcloud/hosts/hosts.js';
+import type { ClientHost, Hosts, ServerSpec } from '../../devcloud/hosts/hosts.js';
 import { Names } from '../../devcloud/hosts/qemu/names.js';
 import {
   login,
@@ -76,12 +76,15 @@ const mentions = (all: string[], text: string) => all.filter((line) => line.incl
 const namespaces = async () => mentions(await lines('ip', 'netns', 'list'), ourPrefix());
 const ourPrefix = () => new Names(join(folder, 'hosts')).prefix;
 
+let vm: ServerSpec;
+
 beforeAll(async () => {
   folder = await newFolder();
   const [imageFile = ''] = await lines('image/build', '--print-path');
   await stat(imageFile);
   hosts = await newHosts();
-  await hosts.startServer(server('vm', serverPort, { imageFile, rootDiskGib: 3 }));
+  vm = server('vm', serverPort, { imageFile, rootDiskGib: 3 });
+  await hosts.startServer(vm);
   client = await loginWhenUp(hosts, serverPort, BOOT_LIMIT_MS);
 });
 
@@ -170,6 +173,19 @@ describe('QEMU hosts', () => {
       /^unsynced\n\/shares\/s\s+10\.1\.0\.7\(/,
     );
     expect(await list(await hosts.plugClient(allowed))).toContain('file');
+  });
+
+  it('keep their disks when everything is switched off, and come up again with them', async () => {
+    client.end();
+    await hosts.powerOff();
+    expect(await namespaces()).toEqual([]);
+    hosts = await newHosts();
+    expect(await hosts.isRunning('vm')).toBe(false);
+    await hosts.startServer(vm);
+    client = await loginWhenUp(hosts, serverPort, BOOT_LIMIT_MS);
+    expect(await output(client, 'cat /shares/s/file; exportfs -s')).toContain(
+      'unsynced\n/shares/s',
+    );
   });
 
   it('leave no process, namespace or file behind when they are destroyed', async () => {

@@ -48,6 +48,7 @@ describe('a share request', () => {
     ['id', '-rf', 'starts with "-"'],
     ['id', '..', 'starts with "."'],
     ['id', 'a'.repeat(65), 'has 65 characters'],
+    ['id', 'Data', 'use "data"'],
     ['name', 'x'.repeat(256), 'the name has 256 characters: 255 are the most'],
     ['name', 'bell\u0007', 'the name contains the control character "\\u0007"'],
     ['name', null, 'the name must be text'],

@@ -58,15 +58,24 @@ export class QemuHosts implements Hosts {
     this.#log.debug({ servers: this.#vms.size, kvm: this.#kvm }, 'QEMU hosts are ready');
   }
 
+  async powerOff(): Promise<void> {
+    await Promise.all([...this.#vms.keys()].map(async (id) => this.stopServer(id, 'soft')));
+    await this.#unwire();
+  }
+
   async destroy(): Promise<void> {
     for (const id of this.#vms.keys()) await this.deleteServer(id);
+    await this.#unwire();
+    await rm(this.#serversDir, { recursive: true, force: true });
+  }
+
+  async #unwire(): Promise<void> {
     this.#clients.clear();
     await this.#turns.take('networks', async () => {
       await this.#dhcp.remove();
       await endNamespaces(this.#names.prefix);
       await this.#wires.forget();
     });
-    await rm(this.#serversDir, { recursive: true, force: true });
     if (this.#runFolder) await rm(this.#runFolder, { recursive: true, force: true });
     await rm(this.#runFolderFile, { force: true });
   }

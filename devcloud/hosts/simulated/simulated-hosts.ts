@@ -45,6 +45,10 @@ export class SimulatedHosts implements Hosts {
     this.#log.debug({ machines: this.#machines.size }, 'Simulated hosts are ready');
   }
 
+  async powerOff(): Promise<void> {
+    for (const id of this.#machines.keys()) await this.stopServer(id, 'hard');
+  }
+
   async destroy(): Promise<void> {
     for (const id of this.#machines.keys()) await this.deleteServer(id);
     await rm(this.#dir, { recursive: true, force: true });
