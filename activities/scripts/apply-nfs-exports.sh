@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # apply-nfs-exports NAME PATH [CLIENT rw|ro]...
-# Exports PATH to exactly these clients, then prints what the server exports: a line "CLIENT rw|ro" each.
+# Exports PATH to exactly these clients while its file system is mounted, then prints what the server exports: a line "CLIENT rw|ro" each.
 root=${HAWSER_ROOT:-}
 name=$1 path=$2
 shift 2
@@ -11,7 +11,7 @@ if [[ $# == 0 ]]; then
   rm --force "$file"
 else
   while [[ $# -ge 2 ]]; do
-    printf '%s %s(%s,sync,no_subtree_check,no_root_squash)\n' "$root$path" "$1" "$2"
+    printf '%s %s(%s,sync,no_subtree_check,no_root_squash,mountpoint)\n' "$root$path" "$1" "$2"
     shift 2
   done >"$file.new"
   mv "$file.new" "$file"

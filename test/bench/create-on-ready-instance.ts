@@ -55,7 +55,11 @@ async function create(hawser: HawserClient, id: string, protocol: 'NFS' | 'CIFS'
   const startedAt = Date.now();
   await hawser.createShare({ id, protocol, sizeGib: 1, shareNetwork });
   await hawser.waitForShare(id, { intervalMs: 50 });
-  return { totalMs: Date.now() - startedAt, steps: await stepsOf(hawser, `createShare-${id}-1`) };
+  const totalMs = Date.now() - startedAt;
+  const steps = await stepsOf(hawser, `createShare-${id}-1`);
+  await hawser.deleteShare(id);
+  await hawser.waitUntilDeleted(id);
+  return { totalMs, steps };
 }
 
 /** Milliseconds from the scheduling of each activity to its completion. */
@@ -82,7 +86,10 @@ function print(protocol: string, timings: Timing[]): void {
     names
       .filter((name) => waitsFor[name] === wanted)
       .reduce((sum, name) => sum + (timing.steps[name] ?? 0), 0);
-  const table = new Table({ head: [`${protocol} on a ready instance`, 'median s', 'min', 'max'] });
+  const table = new Table({
+    style: { head: [], border: [] },
+    head: [`${protocol} on a ready instance`, 'median s', 'min', 'max'],
+  });
   const row = (label: string, value: (timing: Timing) => number) => {
     const values = timings.map(value).toSorted((a, b) => a - b);
     const median = values[Math.floor(values.length / 2)] ?? 0;
