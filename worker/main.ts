@@ -86,6 +86,8 @@ async function createWorkers(
         interceptors: { activity: [activityInterceptors] },
         // A heartbeat is due each second and a dead worker is missed after five.
         maxHeartbeatThrottleInterval: '2s',
+        // A dead worker's workflows are wanted elsewhere at once; the default waits 10 s for it.
+        stickyQueueScheduleToStartTimeout: '1s',
         shutdownGraceTime: '10s',
       }),
     ),
