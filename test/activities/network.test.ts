@@ -1,0 +1,384 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listResources } from '../../dev/resources.js';
+import type { ShareNetwork } from '../../workflows/model.js';
+import {
+  failureOf,
+  startActivityRig,
+  type ActivityRig,
+  type Bench,
+} from '../support/activities.js';
+
+let rig: ActivityRig;
+let bench: Bench;
+let shareNetwork: ShareNetwork;
+let ref: { backend: string; shareNetwork: ShareNetwork };
+
+beforeAll(async () => {
+  rig = await startActivityRig();
+});
+afterAll(() => rig?.stop());
+
+beforeEach(async () => {
+  bench = await rig.addBackend();
+  shareNetwork = await rig.addShareNetwork(bench);
+  ref = { backend: bench.backend, shareNetwork };
+});
+afterEach(() => rig.devcloud.reset());
+
+const named = async (kind: 'networks' | 'securityGroups', name: string) =>
+  (await listResources(rig.devcloud.url))[kind].filter((one) => one.name === name);
+
+const serviceNetworks = () => named('networks', bench.options.service_network_name);
+const groups = () => named('securityGroups', bench.options.service_instance_security_group);
+
+/** The service network's parts as Neutron has them. */
+async function serviceParts() {
+  const { network } = rig.operator;
+  const networks = await network.listNetworks({ name: bench.options.service_network_name });
+  const network_id = networks.map(({ id }) => id);
+  const subnets = networks.length > 0 ? await network.listSubnets({ network_id }) : [];
+  const ports = networks.length > 0 ? await network.listPorts({ network_id }) : [];
+  const interfaces = ports.filter(({ deviceOwner }) => deviceOwner === 'network:router_interface');
+  return { networks, subnets, interfaces };
+}
+
+const counts = async () => {
+  const { networks, subnets, interfaces } = await serviceParts();
+  return [networks.length, subnets.length, interfaces.length];
+};
+
+describe('a share network is found', () => {
+  test('by name, by id and with its subnet', async () => {
+    const { backend, steps } = bench;
+    const { networkId, subnetId, routerId } = shareNetwork;
+    const network = await rig.operator.network.getNetwork(networkId);
+    for (const words of [
+      network.name,
+      networkId,
+      `${network.name}/${network.name}`,
+      `${networkId}/${subnetId}`,
+    ]) {
+      expect(await steps.resolveShareNetwork({ backend, shareNetwork: words })).toEqual({
+        id: subnetId,
+        networkId,
+        subnetId,
+        routerId,
+      });
+    }
+    const port = await rig.operator.network.listPorts({ device_id: routerId });
+    expect(port).toMatchObject([{ networkId, fixedIps: [{ subnetId, ipAddress: '10.20.0.1' }] }]);
+  });
+
+  test('only if it is the only one of that name, and one of its subnets is meant', async () => {
+    const { backend, steps } = bench;
+    const { network } = rig.tenant;
+    const { name } = await network.getNetwork(shareNetwork.networkId);
+    const second = await network.createSubnet({
+      name: 'second',
+      networkId: shareNetwork.networkId,
+      cidr: '10.21.0.0/24',
+      ipVersion: 4,
+    });
+    expect(
+      await failureOf(steps.resolveShareNetwork({ backend, shareNetwork: name })),
+    ).toMatchObject({ type: 'AmbiguousName', nonRetryable: true });
+    expect(
+      await failureOf(steps.resolveShareNetwork({ backend, shareNetwork: `${name}/second` })),
+    ).toMatchObject({ type: 'SubnetWithoutRouter', message: expect.stringContaining(second.id) });
+    const twin = await network.createNetwork({ name });
+    const ambiguous = await failureOf(
+      steps.resolveShareNetwork({ backend, shareNetwork: `${name}/second` }),
+    );
+    expect(ambiguous.type).toBe('AmbiguousName');
+    expect(ambiguous.message).toContain(twin.id);
+  });
+});
+
+describe('the service network', () => {
+  test('is made once, however often it is asked for', async () => {
+    const first = await bench.steps.ensureServiceNetwork(ref);
+    expect(await bench.steps.ensureServiceNetwork(ref)).toEqual(first);
+    const { networks, subnets, interfaces } = await serviceParts();
+    expect(networks).toMatchObject([{ id: first.networkId }]);
+    expect(subnets).toMatchObject([{ id: first.subnetId, cidr: '10.254.0.0/28' }]);
+    expect(interfaces).toMatchObject([
+      { deviceId: shareNetwork.routerId, fixedIps: [{ subnetId: first.subnetId }] },
+    ]);
+  });
+
+  test('carries a subnet for each of several share networks that come at once', async () => {
+    const other = { ...ref, shareNetwork: await rig.addShareNetwork(bench, '10.22.0.0/24') };
+    const made = await Promise.all([
+      bench.retried.ensureServiceNetwork(ref),
+      bench.retried.ensureServiceNetwork(other),
+    ]);
+    const { networks, subnets, interfaces } = await serviceParts();
+    expect(networks).toMatchObject([{ id: made[0].networkId }]);
+    expect(subnets.map(({ id }) => id).sort()).toEqual(made.map((one) => one.subnetId).sort());
+    expect(subnets.map(({ cidr }) => cidr).sort()).toEqual(['10.254.0.0/28', '10.254.0.16/28']);
+    expect(interfaces.map(({ deviceId }) => deviceId).sort()).toEqual(
+      [shareNetwork.routerId, other.shareNetwork.routerId].sort(),
+    );
+  });
+
+  test('serves two that ask for the same at once, and goes whole', async () => {
+    const made = await Promise.all([
+      bench.retried.ensureServiceNetwork(ref),
+      bench.retried.ensureServiceNetwork(ref),
+    ]);
+    const { networks, interfaces } = await serviceParts();
+    expect(networks).toMatchObject([{ id: made[0].networkId }]);
+    const reached = interfaces.flatMap(({ fixedIps }) => fixedIps.map((ip) => ip.subnetId));
+    expect(reached).toEqual(expect.arrayContaining(made.map(({ subnetId }) => subnetId)));
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([0, 0, 0]);
+  });
+
+  test('stays while an instance has a port there, and goes afterwards', async () => {
+    const { steps } = bench;
+    const instance = { ...ref, instanceId: `i-${bench.backend}` };
+    await steps.ensureServerPort(instance);
+    await steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([1, 1, 1]);
+    await steps.deleteServerPort(instance);
+    await steps.releaseServiceNetwork(ref);
+    await steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([0, 0, 0]);
+  });
+
+  test('stays for the subnets of other share networks', async () => {
+    const other = { ...ref, shareNetwork: await rig.addShareNetwork(bench, '10.22.0.0/24') };
+    await bench.steps.ensureServiceNetwork(ref);
+    const { subnetId } = await bench.steps.ensureServiceNetwork(other);
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([1, 1, 1]);
+    expect((await serviceParts()).subnets).toMatchObject([{ id: subnetId }]);
+  });
+
+  test('is made again where somebody took a part of it away', async () => {
+    const { network } = rig.operator;
+    const first = await bench.steps.ensureServiceNetwork(ref);
+    const at = { subnetId: first.subnetId };
+
+    await network.removeRouterInterface(shareNetwork.routerId, at);
+    await bench.steps.ensureServiceNetwork(ref);
+    expect(await counts()).toEqual([1, 1, 1]);
+
+    await network.removeRouterInterface(shareNetwork.routerId, at);
+    await network.deleteSubnet(first.subnetId);
+    const second = await bench.steps.ensureServiceNetwork(ref);
+    expect(second).toMatchObject({ networkId: first.networkId, cidr: first.cidr });
+    expect(await counts()).toEqual([1, 1, 1]);
+
+    await network.removeRouterInterface(shareNetwork.routerId, { subnetId: second.subnetId });
+    await network.deleteSubnet(second.subnetId);
+    await network.deleteNetwork(second.networkId);
+    const third = await bench.steps.ensureServiceNetwork(ref);
+    expect((await serviceParts()).networks).toMatchObject([{ id: third.networkId }]);
+    expect(await counts()).toEqual([1, 1, 1]);
+  });
+
+  test("that was there before is used, and is nobody's to delete", async () => {
+    const name = bench.options.service_network_name;
+    const theirs = await rig.operator.network.createNetwork({ name });
+    const { networkId } = await bench.steps.ensureServiceNetwork(ref);
+    expect(networkId).toBe(theirs.id);
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await serviceNetworks()).toMatchObject([{ id: theirs.id }]);
+    expect(await counts()).toEqual([1, 0, 0]);
+  });
+
+  test('of another project is not ours though it has the name', async () => {
+    const name = bench.options.service_network_name;
+    const foreign = await rig.tenant.network.createNetwork({ name });
+    const { networkId } = await bench.steps.ensureServiceNetwork(ref);
+    expect(networkId).not.toBe(foreign.id);
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await serviceNetworks()).toMatchObject([{ id: foreign.id }]);
+    await rig.tenant.network.deleteNetwork(foreign.id);
+  });
+
+  test('loses its twins: the oldest of ours is kept', async () => {
+    const { network } = rig.operator;
+    const first = await bench.steps.ensureServiceNetwork(ref);
+    const { name, description } = await network.getNetwork(first.networkId);
+    await later();
+    await network.createNetwork({ name, description });
+    expect(await bench.steps.ensureServiceNetwork(ref)).toEqual(first);
+    expect(await serviceNetworks()).toMatchObject([{ id: first.networkId }]);
+  });
+
+  test('of a stranger beside ours is left alone', async () => {
+    const first = await bench.steps.ensureServiceNetwork(ref);
+    await later();
+    const name = bench.options.service_network_name;
+    const theirs = await rig.operator.network.createNetwork({ name });
+    expect(await bench.steps.ensureServiceNetwork(ref)).toEqual(first);
+    expect((await serviceNetworks()).map(({ id }) => id).sort()).toEqual(
+      [first.networkId, theirs.id].sort(),
+    );
+  });
+
+  test('has one subnet also when the answer to its creation was lost', async () => {
+    await rig.planFault({ operation: 'subnet.create' }, { reset: true, after: true });
+    const made = await bench.retried.ensureServiceNetwork(ref);
+    expect(await counts()).toEqual([1, 1, 1]);
+    expect((await serviceParts()).subnets).toMatchObject([{ id: made.subnetId, cidr: made.cidr }]);
+  });
+
+  test('is found again after its answer was lost', async () => {
+    await rig.planFault({ operation: 'network.create' }, { reset: true, after: true });
+    expect(await failureOf(bench.steps.ensureServiceNetwork(ref))).toMatchObject({
+      type: 'CloudUnreachable',
+      nonRetryable: false,
+    });
+    const [left] = await serviceNetworks();
+    expect((await bench.steps.ensureServiceNetwork(ref)).networkId).toBe(left?.id);
+    expect(await counts()).toEqual([1, 1, 1]);
+  });
+
+  test('has no room for one share network more than its prefix holds', async () => {
+    bench = await rig.addBackend({ service_network_cidr: '10.253.0.0/28' });
+    const other = await rig.addShareNetwork(bench, '10.22.0.0/24');
+    await bench.steps.ensureServiceNetwork({ ...ref, backend: bench.backend });
+    const failure = await failureOf(
+      bench.steps.ensureServiceNetwork({ backend: bench.backend, shareNetwork: other }),
+    );
+    expect(failure).toMatchObject({ type: 'NoFreeServiceSubnet', nonRetryable: true });
+    expect(await counts()).toEqual([1, 1, 1]);
+  });
+});
+
+/** Neutron's times have whole seconds. */
+const later = () => new Promise((resolve) => setTimeout(resolve, 1100));
+
+describe('the security group', () => {
+  const wanted = [
+    'icmp any',
+    ...['111', '139', '2049', '20048', '22', '445'].map((port) => `tcp ${port}`),
+    ...['111', '2049', '20048'].map((port) => `udp ${port}`),
+  ].sort();
+
+  async function openPorts(securityGroupId: string): Promise<string[]> {
+    const rules = await rig.operator.network.listSecurityGroupRules({
+      security_group_id: securityGroupId,
+      direction: 'ingress',
+    });
+    return rules.map(({ protocol, portRangeMin }) => `${protocol} ${portRangeMin ?? 'any'}`).sort();
+  }
+
+  test('is made once with every rule, and filled up when one is missing', async () => {
+    const { network } = rig.operator;
+    const { securityGroupId } = await bench.steps.ensureSecurityGroup(ref);
+    expect(await openPorts(securityGroupId)).toEqual(wanted);
+    const rules = await network.listSecurityGroupRules({ security_group_id: securityGroupId });
+    const nfs = rules.find(({ portRangeMin }) => portRangeMin === 2049);
+    await network.deleteSecurityGroupRule(nfs?.id ?? '');
+    expect(await openPorts(securityGroupId)).toHaveLength(wanted.length - 1);
+    expect(await bench.steps.ensureSecurityGroup(ref)).toEqual({ securityGroupId });
+    expect(await openPorts(securityGroupId)).toEqual(wanted);
+    expect(await groups()).toMatchObject([{ id: securityGroupId }]);
+  });
+
+  test('whose making broke off half-way is made whole by the next attempt', async () => {
+    await rig.planFault(
+      { operation: 'security_group_rule.create', body: '20048' },
+      { status: 503 },
+    );
+    const failure = await failureOf(bench.steps.ensureSecurityGroup(ref));
+    expect(failure).toMatchObject({ type: 'CloudUnreachable', nonRetryable: false });
+    const [half] = await groups();
+    expect((await openPorts(half?.id ?? '')).length).toBeLessThan(wanted.length);
+    const { securityGroupId } = await bench.steps.ensureSecurityGroup(ref);
+    expect(securityGroupId).toBe(half?.id);
+    expect(await openPorts(securityGroupId)).toEqual(wanted);
+  });
+
+  test('is made once when two ask for it at once', async () => {
+    const [one, two] = await Promise.all([
+      bench.retried.ensureSecurityGroup(ref),
+      bench.retried.ensureSecurityGroup(ref),
+    ]);
+    expect(one).toEqual(two);
+    expect(await groups()).toMatchObject([{ id: one.securityGroupId }]);
+    expect(await openPorts(one.securityGroupId)).toEqual(wanted);
+  });
+
+  test('keeps port 22 shut where SSH access is limited', async () => {
+    bench = await rig.addBackend({ limit_ssh_access: true });
+    const { securityGroupId } = await bench.steps.ensureSecurityGroup({ backend: bench.backend });
+    expect(await openPorts(securityGroupId)).toEqual(wanted.filter((one) => one !== 'tcp 22'));
+  });
+
+  test('of a stranger is used and filled up, and never deleted', async () => {
+    const name = bench.options.service_instance_security_group;
+    const theirs = await rig.operator.network.createSecurityGroup({ name });
+    expect(await bench.steps.ensureSecurityGroup(ref)).toEqual({ securityGroupId: theirs.id });
+    expect(await openPorts(theirs.id)).toEqual(wanted);
+    await bench.steps.deleteSecurityGroup(ref);
+    expect(await groups()).toMatchObject([{ id: theirs.id }]);
+  });
+
+  test('loses its twins: the oldest is kept', async () => {
+    const { network } = rig.operator;
+    const { securityGroupId } = await bench.steps.ensureSecurityGroup(ref);
+    const { name, description } = await network.getSecurityGroup(securityGroupId);
+    await later();
+    await network.createSecurityGroup({ name, description });
+    expect(await bench.steps.ensureSecurityGroup(ref)).toEqual({ securityGroupId });
+    expect(await groups()).toMatchObject([{ id: securityGroupId }]);
+  });
+
+  test('goes when nobody uses it, and twice is harmless', async () => {
+    const instance = { ...ref, instanceId: `i-${bench.backend}` };
+    await bench.steps.ensureServerPort(instance);
+    await bench.steps.deleteSecurityGroup(ref);
+    expect(await groups()).toHaveLength(1);
+    await bench.steps.deleteServerPort(instance);
+    await bench.steps.deleteSecurityGroup(ref);
+    await bench.steps.deleteSecurityGroup(ref);
+    expect(await groups()).toEqual([]);
+  });
+});
+
+describe("an instance's port", () => {
+  const portsOf = async (instanceId: string) =>
+    (await rig.operator.network.listPorts()).filter(({ description }) =>
+      description.endsWith(`=${instanceId}`),
+    );
+
+  test('is made once, on the service subnet and in the security group', async () => {
+    const instance = { ...ref, instanceId: `i-${bench.backend}` };
+    const first = await bench.steps.ensureServerPort(instance);
+    expect(await bench.steps.ensureServerPort(instance)).toEqual(first);
+    const { subnets } = await serviceParts();
+    const [group] = await groups();
+    expect(await portsOf(instance.instanceId)).toMatchObject([
+      {
+        id: first.portId,
+        securityGroupIds: [group?.id],
+        fixedIps: [{ subnetId: subnets[0]?.id, ipAddress: first.address }],
+      },
+    ]);
+  });
+
+  test('is found again after its answer was lost', async () => {
+    const instance = { ...ref, instanceId: `i-${bench.backend}` };
+    await rig.planFault({ operation: 'port.create' }, { reset: true, after: true });
+    await failureOf(bench.steps.ensureServerPort(instance));
+    const [left] = await portsOf(instance.instanceId);
+    expect((await bench.steps.ensureServerPort(instance)).portId).toBe(left?.id);
+    expect(await portsOf(instance.instanceId)).toHaveLength(1);
+  });
+
+  test('goes, and twice is harmless; that of another instance stays', async () => {
+    const instance = { ...ref, instanceId: `i-${bench.backend}-1` };
+    const other = { ...ref, instanceId: `i-${bench.backend}-10` };
+    await bench.steps.ensureServerPort(instance);
+    const { portId } = await bench.steps.ensureServerPort(other);
+    await bench.steps.deleteServerPort(instance);
+    await bench.steps.deleteServerPort(instance);
+    expect(await portsOf(instance.instanceId)).toEqual([]);
+    expect(await portsOf(other.instanceId)).toMatchObject([{ id: portId }]);
+  });
+});

@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
+import { Client, Connection } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { inject } from 'vitest';
+import { stringify } from 'yaml';
+import { backendsOf, type Backend } from '../../activities/backend.js';
+import { createActivities, type Activities } from '../../activities/index.js';
+import { loadCloudConfig } from '../../openstack/cloud-config.js';
+import { connectCloud } from '../../openstack/index.js';
+import { generateHostKey } from '../../ssh/host-key.js';
+import { openBackend } from '../../worker/backends.js';
+import { loadConfig } from '../../worker/config.js';
+import { activityInterceptors } from '../../worker/interceptors.js';
+import type { InstanceHost, ShareNetwork } from '../../workflows/model.js';
+import { startTestCloud, type TestCloud } from '../devcloud/test-cloud.js';
+import { createTenantNetwork } from './tenant-network.js';
+
+/** One backend of the embedded cloud, with names of its own there. */
+export interface Bench {
+  backend: string;
+  options: Backend['options'];
+  publicKey: string;
+  /** One attempt, as a worker makes it. */
+  steps: Activities;
+  /** As many attempts as it takes: passing failures are tried again, as Temporal does. */
+  retried: Activities;
+  /** What a script prints that runs as root on a service instance; `$r` is the host's root. */
+  onHost(host: InstanceHost, script: string, ...args: string[]): Promise<string>;
+}
+
+/** The steps with their real clients against an embedded cloud with simulated hosts. */
+export async function startActivityRig() {
+  const devcloud = await startTestCloud();
+  await liftQuotas(devcloud);
+  const connection = Connection.lazy({ address: inject('temporalAddress') });
+  const env = { OS_CLIENT_CONFIG_FILE: devcloud.cloudsYaml };
+  const cloudOf = (cloud: string) => connectCloud(loadCloudConfig({ cloud, env }));
+  const operator = cloudOf('hawser');
+  const tenant = cloudOf('demo');
+  const opened: Backend[] = [];
+  const keys = await writeKeys(devcloud.stateDir);
+
+  return {
+    devcloud,
+    /** The service project seen from outside the steps. */
+    operator,
+    tenant,
+
+    async addBackend(more: Record<string, unknown> = {}): Promise<Bench> {
+      const backend = await openTestBackend(devcloud, keys, `b${opened.length}`, more);
+      opened.push(backend);
+      const activities = createActivities(backendsOf([backend]), new Client({ connection }));
+      return benchOf(backend, activities);
+    },
+
+    /** A tenant's network behind a router of its own, as `ShareNetwork`. */
+    async addShareNetwork({ steps, backend }: Bench, cidr = '10.20.0.0/24'): Promise<ShareNetwork> {
+      networks += 1;
+      const { name } = await createTenantNetwork(tenant, `tenant-${networks}`, cidr);
+      return steps.resolveShareNetwork({ backend, shareNetwork: name });
+    },
+
+    /** Plans a fault, see devcloud/faults.ts. */
+    async planFault(match: object, effect: object, times = 1): Promise<void> {
+      await devcloud.control('POST', '/faults', { match, effect, times });
+    },
+
+    async stop(): Promise<void> {
+      for (const { ssh, cloud } of opened) {
+        ssh.close();
+        await cloud.session.close();
+      }
+      await operator.session.close();
+      await tenant.session.close();
+      await connection.close();
+      await devcloud.remove();
+    },
+  };
+}
+
+export type ActivityRig = Awaited<ReturnType<typeof startActivityRig>>;
+
+let networks = 0;
+
+/** How a step failed, as the workflow sees it; fails if it did not. */
+export async function failureOf(step: Promise<unknown>): Promise<ApplicationFailure> {
+  const outcome: unknown = await step.then(
+    (value) => `success with ${JSON.stringify(value)}`,
+    (error: unknown) => error,
+  );
+  if (outcome instanceof ApplicationFailure) return outcome;
+  throw outcome instanceof Error ? outcome : new Error(String(outcome));
+}
+
+/** An instance's server from port to login, for tests of what happens on it. */
+export async function bootInstance(
+  { steps, backend }: Bench,
+  shareNetwork: ShareNetwork,
+  instanceId: string,
+): Promise<InstanceHost> {
+  const { portId, address } = await steps.ensureServerPort({ backend, shareNetwork, instanceId });
+  const images = await steps.resolveImageAndFlavor({ backend });
+  const server = await steps.ensureServer({ backend, instanceId, portId, ...images });
+  const host = { backend, instanceId, address, ...server };
+  await steps.waitForServer(host);
+  await steps.waitForSsh({ host });
+  return host;
+}
+
+/** A file's tests leave more behind than a new project may have. */
+async function liftQuotas({ control }: TestCloud): Promise<void> {
+  const limits = Object.fromEntries(
+    ['network', 'subnet', 'port', 'router', 'security_group', 'security_group_rule'].map((name) => [
+      name,
+      -1,
+    ]),
+  );
+  for (const project of ['service', 'demo']) {
+    await control('PUT', '/quotas', { project, service: 'network', limits });
+  }
+}
+
+async function writeKeys(folder: string) {
+  const { privateKey, publicKey } = generateHostKey();
+  const files = {
+    path_to_private_key: join(folder, 'id_ed25519'),
+    path_to_public_key: join(folder, 'id_ed25519.pub'),
+  };
+  await writeFile(files.path_to_private_key, privateKey, { mode: 0o600 });
+  await writeFile(files.path_to_public_key, publicKey);
+  return files;
+}
+
+async function openTestBackend(
+  { stateDir, cloudsYaml, url }: TestCloud,
+  keys: Record<string, string>,
+  name: string,
+  more: Record<string, unknown>,
+): Promise<Backend> {
+  const file = join(stateDir, `${name}.yaml`);
+  const options = {
+    os_cloud: 'hawser',
+    os_client_config_file: cloudsYaml,
+    ssh_proxy: url,
+    service_instance_user: 'manila',
+    service_network_name: `service-${name}`,
+    service_instance_security_group: `group-${name}`,
+    manila_service_keypair_name: `key-${name}`,
+    ...keys,
+    ...more,
+  };
+  await writeFile(file, stringify({ backends: { [name]: options } }));
+  const [config] = loadConfig(file);
+  if (!config) throw new Error(`${file} has no backend`);
+  return openBackend(config, file);
+}
+
+function benchOf({ name, options, ssh, publicKey }: Backend, activities: Activities): Bench {
+  return {
+    backend: name,
+    options,
+    publicKey,
+    steps: wrapped(activities, attempt),
+    retried: wrapped(activities, untilItPasses),
+    onHost: async ({ address, hostKey }, script, ...args) => {
+      const withRoot = `r=\${HAWSER_ROOT:-}\n${script}`;
+      const command = { name: 'look', script: withRoot, args, timeoutMs: 10_000 };
+      return (await ssh.run({ address, hostKey }, command)).stdout;
+    },
+  };
+}
+
+type Step = (...args: unknown[]) => Promise<unknown>;
+
+function wrapped(
+  activities: Activities,
+  run: (step: Step, args: unknown[]) => Promise<unknown>,
+): Activities {
+  const entries = Object.entries(activities).map(([name, step]) => [
+    name,
+    (...args: unknown[]) => run(step as Step, args),
+  ]);
+  return Object.fromEntries(entries) as Activities;
+}
+
+/** With the worker's own interceptors, so that failures are typed as in production. */
+function attempt(step: Step, args: unknown[], number = 1): Promise<unknown> {
+  const options = { interceptors: [activityInterceptors], logger: new DefaultLogger('ERROR') };
+  return new MockActivityEnvironment({ attempt: number }, options).run(step, ...args);
+}
+
+async function untilItPasses(step: Step, args: unknown[]): Promise<unknown> {
+  for (let number = 1; ; number += 1) {
+    try {
+      return await attempt(step, args, number);
+    } catch (error) {
+      const passing = error instanceof ApplicationFailure && !error.nonRetryable;
+      if (!passing || number === 10) throw error;
+      await sleep(50);
+    }
+  }
+}
