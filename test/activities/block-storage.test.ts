@@ -1,0 +1,130 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listResources } from '../../dev/resources.js';
+import {
+  failureOf,
+  startActivityRig,
+  type ActivityRig,
+  type Bench,
+} from '../support/activities.js';
+
+let rig: ActivityRig;
+let bench: Bench;
+let ref: { backend: string; shareId: string };
+let next = 0;
+
+beforeAll(async () => {
+  rig = await startActivityRig();
+  bench = await rig.addBackend();
+});
+afterAll(() => rig?.stop());
+
+beforeEach(() => {
+  next += 1;
+  ref = { backend: bench.backend, shareId: `share-${next}` };
+});
+afterEach(async () => {
+  await rig.devcloud.reset();
+  for (const { id, status } of await volumes()) {
+    if (status.startsWith('error')) await reset(id, 'available');
+  }
+  await bench.retried.deleteVolume(ref);
+});
+
+const volumes = async () =>
+  (await rig.operator.blockStorage.listVolumes()).filter(
+    ({ metadata }) => metadata['hawser:share_id'] === ref.shareId,
+  );
+
+async function reset(id: string, status: string): Promise<void> {
+  const { cinder } = await rig.devcloud.as('hawser');
+  await cinder('POST', `/volumes/${id}/action`, { 'os-reset_status': { status } });
+}
+
+describe("a share's volume", () => {
+  test('is made once, however often it is asked for', async () => {
+    const first = await bench.steps.ensureVolume({ ...ref, sizeGib: 2 });
+    expect(await bench.steps.ensureVolume({ ...ref, sizeGib: 2 })).toEqual(first);
+    expect(await volumes()).toMatchObject([
+      {
+        id: first.volumeId,
+        name: `manila-share-${ref.shareId}`,
+        status: 'available',
+        sizeGib: 2,
+        metadata: { 'hawser:share_id': ref.shareId, 'hawser:backend': bench.backend },
+      },
+    ]);
+    expect(await bench.steps.findVolume(ref)).toEqual(first);
+  });
+
+  test('is found again after the answer to its creation was lost', async () => {
+    await rig.planFault({ operation: 'volume.create' }, { reset: true, after: true });
+    expect(await failureOf(bench.steps.ensureVolume({ ...ref, sizeGib: 1 }))).toMatchObject({
+      type: 'CloudUnreachable',
+      nonRetryable: false,
+    });
+    const [left] = await volumes();
+    expect(await bench.steps.ensureVolume({ ...ref, sizeGib: 1 })).toEqual({ volumeId: left?.id });
+    expect(await volumes()).toHaveLength(1);
+  });
+
+  test('loses its twins: the oldest is kept', async () => {
+    const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
+    const { name, metadata } = await rig.operator.blockStorage.getVolume(volumeId);
+    const twin = await rig.operator.blockStorage.createVolume({ name, metadata, sizeGib: 1 });
+    await expect
+      .poll(async () => (await volumes()).map(({ status }) => status))
+      .toEqual(['available', 'available']);
+    expect(await bench.retried.ensureVolume({ ...ref, sizeGib: 1 })).toEqual({ volumeId });
+    await expect.poll(async () => (await volumes()).map(({ id }) => id)).not.toContain(twin.id);
+    expect(await volumes()).toMatchObject([{ id: volumeId, status: 'available' }]);
+  });
+
+  test('of another size is refused and left alone', async () => {
+    const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
+    const failure = await failureOf(bench.steps.ensureVolume({ ...ref, sizeGib: 3 }));
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    expect(failure.message).toContain(volumeId);
+    expect(await volumes()).toMatchObject([{ id: volumeId, sizeGib: 1, status: 'available' }]);
+  });
+
+  test('that goes to error fails for good', async () => {
+    await rig.planFault({ operation: 'volume.create' }, { outcome: 'ERROR' });
+    const failure = await failureOf(bench.steps.ensureVolume({ ...ref, sizeGib: 1 }));
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    const [volume] = await volumes();
+    expect(volume?.status).toBe('error');
+    expect(failure.message).toContain(volume?.id);
+    await bench.steps.deleteVolume(ref);
+    expect(await volumes()).toEqual([]);
+  });
+
+  test('beyond the quota fails for good and is not made', async () => {
+    const failure = await failureOf(bench.steps.ensureVolume({ ...ref, sizeGib: 100_000 }));
+    expect(failure).toMatchObject({ type: 'QuotaExceeded', nonRetryable: true });
+    expect(await volumes()).toEqual([]);
+  });
+
+  test('goes with its twins, and twice is harmless; that of another share stays', async () => {
+    const other = { ...ref, shareId: `${ref.shareId}0` };
+    const kept = await bench.steps.ensureVolume({ ...other, sizeGib: 1 });
+    const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
+    const { name, metadata } = await rig.operator.blockStorage.getVolume(volumeId);
+    await rig.operator.blockStorage.createVolume({ name, metadata, sizeGib: 1 });
+    await bench.steps.deleteVolume(ref);
+    expect((await listResources(rig.devcloud.url)).volumes).toMatchObject([{ id: kept.volumeId }]);
+    await bench.steps.deleteVolume(ref);
+    expect(await bench.steps.findVolume(ref)).toBeUndefined();
+    await bench.steps.deleteVolume(other);
+  });
+
+  test('that Cinder fails to delete fails for good, until its state is reset', async () => {
+    const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
+    await rig.planFault({ operation: 'volume.delete', target: volumeId }, { outcome: 'ERROR' });
+    const failure = await failureOf(bench.steps.deleteVolume(ref));
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    expect(failure.message).toContain(`${volumeId} of share ${ref.shareId} went to error_deleting`);
+    await reset(volumeId, 'available');
+    await bench.steps.deleteVolume(ref);
+    expect(await volumes()).toEqual([]);
+  });
+});
