@@ -11,6 +11,7 @@ export default defineConfig({
           globalSetup: './test/support/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 0 },
           // Most tests wait for processes and timers more than they compute.
           maxWorkers: 3,
         },
@@ -22,6 +23,8 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,
+          // Virtual machines are slow enough alone.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -18,12 +18,9 @@ const shareTag = 'hawser:share_id';
 
 /** Cinder: the volumes of shares. */
 export function createBlockStorageActivities(backends: Backends) {
-  const volumesOf = async ({ backend, shareId }: ShareVolume): Promise<Volume[]> => {
-    const { cloud, options } = backends(backend);
-    const name = fillTemplate(options.volume_name_template, shareId);
-    const named = await cloud.blockStorage.listVolumes({ name });
-    return named.filter((volume) => volume.metadata[shareTag] === shareId);
-  };
+  // By mark alone: the name template of today may not be the one they were made with.
+  const volumesOf = async ({ backend, shareId }: ShareVolume): Promise<Volume[]> =>
+    backends(backend).cloud.blockStorage.listVolumes({ metadata: { [shareTag]: shareId } });
 
   return {
     /** Finds the share's volume or creates it, and waits until it can be attached. Safe to repeat. */
@@ -42,6 +39,12 @@ export function createBlockStorageActivities(backends: Backends) {
           }),
         remove: ({ id }) => cloud.blockStorage.deleteVolume(id),
       });
+      if (volume.sizeGib !== sizeGib) {
+        throw permanent(
+          'VolumeFailed',
+          `Volume ${volume.id} of share ${shareId} has ${volume.sizeGib} GiB, not ${sizeGib}: it is left from an earlier share of that id. Delete it, or choose another id`,
+        );
+      }
       await waitUntil({
         what: `Volume ${volume.id} of share ${shareId}`,
         look: () => cloud.blockStorage.getVolume(volume.id),

@@ -27,7 +27,7 @@ export function createCifsExportActivities(backends: Backends) {
       rules: Access[];
     }): Promise<ExportLocation[]> {
       const { options } = backends(host.backend);
-      const name = shareName(options, shareId);
+      const name = shareName(shareId);
       const addresses = rules.map(({ to }) => to);
       const section = await apply(host, name, mountPath(options, shareId), ...addresses);
       const wanted = ['127.0.0.1', ...addresses].sort().join(' ');
@@ -43,7 +43,7 @@ export function createCifsExportActivities(backends: Backends) {
 
     /** Removes the share from Samba and drops its connections. Safe to repeat. */
     async removeCifsShare({ host, shareId }: { host: InstanceHost; shareId: string }) {
-      await remove(host, shareName(backends(host.backend).options, shareId));
+      await remove(host, shareName(shareId));
     },
   };
 }

@@ -28,9 +28,10 @@ export function createComputeActivities(backends: Backends) {
   const serverName = ({ options }: Backend, instanceId: string) =>
     fillTemplate(options.service_instance_name_template, instanceId);
 
+  // The name only narrows the list: its template may have been another when the server was made.
   const serversOf = async ({ backend, instanceId }: InstanceRef): Promise<Server[]> => {
-    const found = backends(backend);
-    const named = await found.cloud.compute.listServers({ name: serverName(found, instanceId) });
+    const { compute } = backends(backend).cloud;
+    const named = await compute.listServers({ nameContains: instanceId });
     return named.filter(({ metadata }) => metadata[instanceTag] === instanceId);
   };
 
@@ -118,7 +119,10 @@ export function createComputeActivities(backends: Backends) {
       return server !== undefined && !['DELETED', 'SOFT_DELETED'].includes(server.status);
     },
 
-    /** Deletes every server of the instance and its key pair, and waits until they are gone. Safe to repeat. */
+    /**
+     * Deletes every server of the instance and its key pair, and waits until they are gone. Refuses while
+     * a volume is attached: it belongs to a share. Safe to repeat.
+     */
     async deleteServer(ref: InstanceRef): Promise<void> {
       const backend = backends(ref.backend);
       const { compute } = backend.cloud;
@@ -129,7 +133,9 @@ export function createComputeActivities(backends: Backends) {
             ({ status }) => !status.endsWith('DELETED'),
           );
           for (const { id, taskState } of servers) {
-            if (taskState !== 'deleting') await compute.deleteServer(id);
+            if (taskState === 'deleting') continue;
+            await refuseWithVolumes(compute, id);
+            await compute.deleteServer(id);
           }
           return servers;
         },
@@ -187,6 +193,19 @@ export function createComputeActivities(backends: Backends) {
       });
     },
   };
+}
+
+async function refuseWithVolumes(
+  compute: Backend['cloud']['compute'],
+  serverId: string,
+): Promise<void> {
+  const attachments = await ignoreStatus(compute.listAttachments(serverId), 404);
+  if (!attachments?.length) return;
+  const volumes = attachments.map(({ volumeId }) => volumeId).join(', ');
+  throw permanent(
+    'InstanceInUse',
+    `Server ${serverId} has volumes attached, and stays: ${volumes}. Delete their shares first`,
+  );
 }
 
 /** One key pair an instance, so that no two controllers ever fight over one. */

@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
 
 /**
- * Every way an operation can fail for good, and who should act on it. The same names appear in the Web UI,
- * in `hawser … -o json` and in docs/operating.md.
+ * Every way a step can fail, and who should act on it. The same names appear in the Web UI and in
+ * `hawser … -o json`.
  */
 export const failureTypes = {
   // The person who asked
@@ -29,6 +29,7 @@ export const failureTypes = {
   SshUnreachable: 'operator',
   HostKeyChanged: 'operator',
   ImageRequirementsNotMet: 'operator',
+  InstanceInUse: 'operator',
   DeviceNotFound: 'operator',
   DeviceNotBlank: 'operator',
   CommandFailed: 'operator',

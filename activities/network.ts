@@ -1,4 +1,4 @@
-import { OpenStackError } from '../openstack/errors.js';
+import { OpenStackError, isNotFound } from '../openstack/errors.js';
 import type { Network, Port, SecurityGroup, Subnet } from '../openstack/network.js';
 import type { ShareNetwork } from '../workflows/model.js';
 import type { Backend, Backends } from './backend.js';
@@ -71,7 +71,7 @@ export function createNetworkActivities(backends: Backends) {
           name: service_network_name,
           description: mark('service_network', backend.name),
         }),
-      remove: ({ id }) => ignoreStatus(network.deleteNetwork(id), 409),
+      remove: deleteIfOurs(({ id }) => network.deleteNetwork(id)),
     });
     const subnet = await oldestOnly({
       find: () => serviceSubnets(backend, service, shareNetwork),
@@ -92,7 +92,7 @@ export function createNetworkActivities(backends: Backends) {
           name: backend.options.service_instance_security_group,
           description: mark('security_group', backend.name),
         }),
-      remove: ({ id }) => ignoreStatus(network.deleteSecurityGroup(id), 409),
+      remove: deleteIfOurs(({ id }) => network.deleteSecurityGroup(id)),
     });
     const present = await network.listSecurityGroupRules({ security_group_id: group.id });
     for (const rule of wantedRules(backend)) {
@@ -109,14 +109,16 @@ export function createNetworkActivities(backends: Backends) {
       if (found) continue;
       // 409: somebody made the same rule meanwhile.
       await ignoreStatus(
-        network.createSecurityGroupRule({
-          securityGroupId: group.id,
-          direction: 'ingress',
-          ethertype: 'IPv4',
-          protocol: rule.protocol,
-          portRangeMin: rule.port,
-          portRangeMax: rule.port,
-        }),
+        unlessGone(
+          network.createSecurityGroupRule({
+            securityGroupId: group.id,
+            direction: 'ingress',
+            ethertype: 'IPv4',
+            protocol: rule.protocol,
+            portRangeMin: rule.port,
+            portRangeMax: rule.port,
+          }),
+        ),
         409,
       );
     }
@@ -183,22 +185,20 @@ export function createNetworkActivities(backends: Backends) {
       spec: NetworkRef & { instanceId: string },
     ): Promise<{ portId: string; address: string }> {
       const { network } = backends(spec.backend).cloud;
-      const [{ networkId, subnetId }, { securityGroupId }] = await Promise.all([
-        ensureServiceNetwork(spec),
-        ensureSecurityGroup(spec),
-      ]);
+      const { networkId, subnetId } = await ensureServiceNetwork(spec);
+      const { securityGroupId } = await ensureSecurityGroup(spec);
       const port = await oldestOnly({
         find: () => portsOf(spec),
         create: () =>
-          network
-            .createPort({
+          unlessGone(
+            network.createPort({
               name: portName(spec.instanceId),
               description: mark('instance', spec.instanceId),
               networkId,
               fixedIps: [{ subnetId }],
               securityGroupIds: [securityGroupId],
-            })
-            .catch(goneMeanwhile),
+            }),
+          ),
         remove: ({ id }) => network.deletePort(id),
       });
       return { portId: port.id, address: addressOf(port) };
@@ -217,12 +217,22 @@ type NetworkApi = Backend['cloud']['network'];
 const portName = (instanceId: string) => `hawser-${instanceId}`;
 const subnetName = ({ id }: ShareNetwork) => `hawser-${id}`;
 
-function goneMeanwhile(error: unknown): never {
-  if (error instanceof OpenStackError && error.status === 404) {
-    throw passing('CloudBusy', error.message);
+/** What another instance, on its way out, took away meanwhile is made again by the next attempt. */
+async function unlessGone<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw passing('CloudBusy', String(error));
   }
-  throw error;
 }
+
+/** Of several with one name only ours are removed, and none that somebody uses. */
+const deleteIfOurs =
+  <T extends { description: string }>(remove: (thing: T) => Promise<void>) =>
+  async (thing: T): Promise<void> => {
+    if (thing.description.startsWith('hawser:')) await ignoreStatus(remove(thing), 409);
+  };
 
 function addressOf(port: Port): string {
   const [ip] = port.fixedIps;
@@ -309,14 +319,16 @@ async function createServiceSubnet(
   };
   for (let cidr = await firstFree(); cidr;) {
     try {
-      return await cloud.network.createSubnet({
-        name: subnetName(shareNetwork),
-        description: mark('share_network', shareNetwork.id),
-        networkId: service.id,
-        cidr,
-        ipVersion: 4,
-        enableDhcp: true,
-      });
+      return await unlessGone(
+        cloud.network.createSubnet({
+          name: subnetName(shareNetwork),
+          description: mark('share_network', shareNetwork.id),
+          networkId: service.id,
+          cidr,
+          ipVersion: 4,
+          enableDhcp: true,
+        }),
+      );
     } catch (error) {
       // Neutron refuses an overlap with a plain 400: it was one if the part is no longer free.
       const next = await firstFree();
@@ -337,7 +349,8 @@ async function releaseSubnet(network: NetworkApi, routerId: string, subnet: Subn
       description.startsWith(mark('instance', '')) &&
       fixedIps.some(({ subnetId }) => subnetId === subnet.id),
   );
-  if (used) return;
+  // Also for the sake of one that an earlier attempt took away before somebody came.
+  if (used) return ensureRouterInterface(network, routerId, subnet);
   // 404 and 400: the router is gone, or has no interface there.
   await ignoreStatus(network.removeRouterInterface(routerId, { subnetId: subnet.id }), 400, 404);
   try {
@@ -354,7 +367,14 @@ async function ensureRouterInterface(network: NetworkApi, routerId: string, subn
   const present = interfaces.some(({ fixedIps }) =>
     fixedIps.some((ip) => ip.subnetId === subnet.id),
   );
-  if (!present) await network.addRouterInterface(routerId, { subnetId: subnet.id });
+  if (present) return;
+  try {
+    await unlessGone(network.addRouterInterface(routerId, { subnetId: subnet.id }));
+  } catch (error) {
+    // 400: another instance of the same share network was faster. Anything else shows at the next look.
+    if (!(error instanceof OpenStackError && error.status === 400)) throw error;
+    throw passing('CloudBusy', error.message);
+  }
 }
 
 interface WantedRule {

@@ -32,7 +32,7 @@ export function createNfsExportActivities(backends: Backends) {
       const { options } = backends(host.backend);
       const path = mountPath(options, shareId);
       const clients = exportClients(rules);
-      const exported = await apply(host, shareName(options, shareId), path, ...clients.flat());
+      const exported = await apply(host, shareName(shareId), path, ...clients.flat());
       const wanted = clients.map((client) => client.join(' ')).sort();
       const seen = exported.split('\n').filter(Boolean).sort();
       if (wanted.join('\n') !== seen.join('\n')) {

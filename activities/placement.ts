@@ -9,6 +9,7 @@ import { joinUpdate, leaveUpdate, type JoinResult } from '../workflows/messages.
 import { serviceInstanceWorkflowId, type ShareNetwork } from '../workflows/model.js';
 import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
 import type { Backends } from './backend.js';
+import { passing } from './failures.js';
 import { reportProgress } from './progress.js';
 
 export type PlacementActivities = ReturnType<typeof createPlacementActivities>;
@@ -70,10 +71,20 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
         await handle.executeUpdate(leaveUpdate, { args: [{ shareId }] });
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
+        // It ended, or it continued as new while it was asked.
+        const { status } = await handle.describe().catch(gone);
+        if (status.name === 'RUNNING') {
+          throw passing('CloudBusy', `Service instance ${instanceId} just continues as new`);
+        }
       }
     },
   };
 }
+
+const gone = (error: unknown) => {
+  if (error instanceof WorkflowNotFoundError) return { status: { name: 'NOT_FOUND' } };
+  throw error;
+};
 
 /** An update's own failure says whether trying again helps; it is passed on as it came. */
 async function refusalAsIs<T>(answer: Promise<T>): Promise<T> {

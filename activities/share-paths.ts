@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { fillTemplate, type BackendOptions } from './backend.js';
+import type { BackendOptions } from './backend.js';
 
-/** The share's name on its service instance: directory, CIFS share, exports file. */
-export const shareName = (options: BackendOptions, shareId: string): string =>
-  fillTemplate(options.volume_name_template, shareId);
+/** The share's name on its service instance, as Manila gives it: directory, CIFS share, exports file. */
+export const shareName = (shareId: string): string => `share-${shareId}`;
 
 export const mountPath = (options: BackendOptions, shareId: string): string =>
-  `${options.share_mount_path}/${shareName(options, shareId)}`;
+  `${options.share_mount_path}/${shareName(shareId)}`;
 
 /** QEMU and Nova give a disk the first 20 characters of its volume's id as its serial. */
 export const deviceSerial = (volumeId: string): string => volumeId.slice(0, 20);

@@ -8,6 +8,8 @@ import {
   denyAccessUpdate,
 } from '../workflows/messages.js';
 import {
+  differingParameters,
+  newShareView,
   serviceInstanceWorkflowId,
   shareWorkflowId,
   taskQueue,
@@ -252,16 +254,7 @@ export class HawserClient {
 
 function startOf(request: ShareRequest) {
   const { id, protocol, sizeGib, shareNetwork, backend } = request;
-  const view: ShareView = {
-    ...request,
-    status: 'creating',
-    serviceInstance: null,
-    exportLocations: [],
-    accessRules: [],
-    error: null,
-    operation: null,
-    createdAt: new Date().toISOString(),
-  };
+  const view = newShareView(request, new Date().toISOString());
   const start = new WithStartWorkflowOperation('share', {
     workflowId: shareWorkflowId(id),
     taskQueue: taskQueue(backend),
@@ -277,8 +270,7 @@ function startOf(request: ShareRequest) {
 }
 
 function requireSame(request: ShareRequest, existing: ShareRequest): void {
-  const parts = ['protocol', 'sizeGib', 'shareNetwork', 'backend', 'name'] as const;
-  const different = parts.filter((part) => existing[part] !== request[part]);
+  const different = differingParameters(request, existing);
   if (different.length === 0) return;
   const has = different.map((part) => `${part} ${JSON.stringify(existing[part])}`).join(', ');
   throw new ShareExists(

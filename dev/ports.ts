@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /** A fixed port is taken by somebody else. */
@@ -5,17 +6,25 @@ export class PortTaken extends Error {
   override readonly name = 'PortTaken';
 }
 
-/** A port that nobody uses at the moment. */
+/**
+ * A port that nobody uses at the moment. Not one that the system would hand out itself: it gives those to
+ * whoever connects or listens next, before our child gets to it.
+ */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
   });
-  const address = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || !address) throw new Error('the system gave no port');
-  return address.port;
+  return free;
 }
 
 /** Throws `PortTaken`, saying who wanted the port and what to do. `option` is the flag that changes it. */

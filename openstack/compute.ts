@@ -42,11 +42,22 @@ export function createCompute(requester: Requester) {
     findServer: async (id: string): Promise<Server | undefined> =>
       nova.find(path`/servers/${id}`, 'server', serverSchema),
 
-    listServers: async ({ name }: { name?: string | undefined } = {}): Promise<Server[]> => {
+    listServers: async ({
+      name,
+      nameContains,
+    }: { name?: string | undefined; nameContains?: string | undefined } = {}): Promise<
+      Server[]
+    > => {
       // Nova takes the name for a regular expression that may match anywhere.
-      const query = name === undefined ? {} : { name: `^${escapeRegExp(name)}$` };
+      const pattern =
+        name === undefined ? nameContains && escapeRegExp(nameContains) : `^${escapeRegExp(name)}$`;
+      const query = pattern === undefined ? {} : { name: pattern };
       const servers = await nova.list('/servers/detail', 'servers', serverSchema, query);
-      return servers.filter((server) => name === undefined || server.name === name);
+      return servers.filter(
+        (server) =>
+          (name === undefined || server.name === name) &&
+          (nameContains === undefined || server.name.includes(nameContains)),
+      );
     },
 
     /** Merges into what is there. */

@@ -1,4 +1,4 @@
-import { type ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/activity';
 import { passing, permanent } from '../activities/failures.js';
 import {
   AuthenticationFailed,
@@ -20,11 +20,16 @@ import {
 const exitDataError = 65;
 const exitUnavailable = 69;
 
-/** A command that fails this often in a row is not going to work by itself. */
-const commandAttempts = 5;
+/** What fails in the same way this often in a row is not going to work by itself. */
+const limits: Partial<Record<string, number>> = { CommandFailed: 5, CloudBusy: 20 };
 
-/** A request may stay in conflict with work under way; minutes of it mean something else is wrong. */
-const busyAttempts = 20;
+/** Ends the retries of a failure that came too often in a row. */
+export function limited(error: unknown, countInARow: (type: string) => number): unknown {
+  if (!(error instanceof ApplicationFailure) || error.nonRetryable || !error.type) return error;
+  const count = countInARow(error.type);
+  if (count < (limits[error.type] ?? Infinity)) return error;
+  return ApplicationFailure.nonRetryable(`${error.message} (${count} times in a row)`, error.type);
+}
 
 /** Says once, for every client's error, whether the step is worth repeating. */
 export function toFailure(error: unknown): unknown {
@@ -59,10 +64,8 @@ function fromAnswer(error: OpenStackError): ApplicationFailure {
   if (status === 401) return permanent('AuthenticationFailed', message);
   if (status === 403) return permanent('Forbidden', message);
   if (status === 404) return permanent('NotFound', message);
-  if (status === 409 && attempt() < busyAttempts) {
+  if (status === 409 || status === 413 || status === 429)
     return passing('CloudBusy', message, error.retryAfterMs);
-  }
-  if (status === 413 || status === 429) return passing('CloudBusy', message, error.retryAfterMs);
   if (status === 408 || status >= 500) {
     return passing('CloudUnreachable', message, error.retryAfterMs);
   }
@@ -79,10 +82,5 @@ function isQuota({ service, status, code, reason, retryAfterMs }: OpenStackError
 function fromCommand(error: CommandFailed): ApplicationFailure {
   if (error.exitCode === exitDataError) return permanent('DeviceNotBlank', error.message);
   if (error.exitCode === exitUnavailable) return permanent('DeviceNotFound', error.message);
-  const final = attempt() >= commandAttempts;
-  return final
-    ? permanent('CommandFailed', error.message)
-    : passing('CommandFailed', error.message);
+  return passing('CommandFailed', error.message);
 }
-
-const attempt = (): number => Context.current().info.attempt;

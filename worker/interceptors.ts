@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { beat } from '../activities/progress.js';
-import { toFailure } from './failures.js';
+import { beat, countFailure } from '../activities/progress.js';
+import { limited, toFailure } from './failures.js';
 
 const beatMs = 1000;
 
@@ -14,7 +14,7 @@ export function activityInterceptors(context: Context): ActivityInterceptors {
         try {
           return await next(input);
         } catch (error) {
-          throw toFailure(error);
+          throw limited(toFailure(error), (type) => countFailure(context, type));
         } finally {
           clearInterval(timer);
         }

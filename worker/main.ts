@@ -31,6 +31,7 @@ export async function runWorker({ configPath, signal }: WorkerOptions): Promise<
     await registerSearchAttributes(connection, namespace);
     const temporal = new Client({ connection, namespace });
     const workers = await createWorkers(backends, temporal, connection, namespace);
+    signal.throwIfAborted();
     const stop = () =>
       workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
     signal.addEventListener('abort', stop);

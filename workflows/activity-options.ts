@@ -22,6 +22,12 @@ export const cloudWait: ActivityOptions = { ...shared, startToCloseTimeout: '1h'
 /** One script on a service instance. */
 export const remoteCommand: ActivityOptions = { ...shared, startToCloseTimeout: '30m' };
 
+/** One script on a service instance, for somebody who waits: a dead instance must not hold them for a day. */
+export const promptCommand: ActivityOptions = {
+  ...remoteCommand,
+  scheduleToCloseTimeout: '15m',
+};
+
 /** Waits for another workflow to answer, however long its own steps take. */
 export const entityCall: ActivityOptions = {
   ...shared,

@@ -57,7 +57,12 @@ export async function createShare(
       makeVolume,
     );
 
-    onFailure(() => detachVolume({ backend, serverId: host.serverId, volumeId }));
+    let mayBeMounted = false;
+    onFailure(async () => {
+      // One undo, not two: a volume is not detached while its file system is mounted.
+      if (mayBeMounted) await unmountShare({ host, shareId });
+      await detachVolume({ backend, serverId: host.serverId, volumeId });
+    });
     await attachVolume.executeWithOptions(
       step(`attach volume ${volumeId} to server ${host.serverId}`),
       [{ backend, serverId: host.serverId, volumeId }],
@@ -67,7 +72,7 @@ export async function createShare(
       { host, shareId, volumeId },
     ]);
 
-    onFailure(() => unmountShare({ host, shareId }));
+    mayBeMounted = true;
     await mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
       { host, shareId, volumeId },
     ]);

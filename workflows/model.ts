@@ -37,7 +37,7 @@ export interface ShareRequest {
   backend: string;
 }
 
-/** Why an operation failed: `type` is one of the failure types of `worker/failures.ts`. */
+/** Why an operation failed: `type` is one of `activities/failures.ts`, or names the refusal. */
 export interface Problem {
   type: string;
   message: string;
@@ -63,6 +63,24 @@ export interface ShareView extends ShareRequest {
   /** ISO 8601, UTC. */
   createdAt: string;
 }
+
+/** A share in its first moment. */
+export const newShareView = (request: ShareRequest, createdAt: string): ShareView => ({
+  ...request,
+  status: 'creating',
+  serviceInstance: null,
+  exportLocations: [],
+  accessRules: [],
+  error: null,
+  operation: null,
+  createdAt,
+});
+
+/** In what a repeated request differs from the share that is there; empty when it asks for the same. */
+export const differingParameters = (wanted: ShareRequest, existing: ShareRequest) =>
+  (['name', 'protocol', 'sizeGib', 'shareNetwork', 'backend'] as const).filter(
+    (field) => wanted[field] !== existing[field],
+  );
 
 /** A tenant's network and subnet, resolved, with the router that leads out of it. */
 export interface ShareNetwork {

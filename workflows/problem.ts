@@ -20,6 +20,8 @@ export function problemOf(error: unknown): Problem {
     return { type: 'Cancelled', message: 'The operation was cancelled.' };
   }
   if (error instanceof TimeoutFailure) {
+    // Why it took so long: what its last attempt failed with.
+    if (error.cause instanceof ApplicationFailure) return problemOf(error.cause);
     return { type: 'TimedOut', message: `The operation took too long (${error.timeoutType}).` };
   }
   return { type: 'Failed', message: error instanceof Error ? error.message : String(error) };

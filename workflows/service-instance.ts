@@ -1,5 +1,6 @@
 import {
   ApplicationFailure,
+  CancellationScope,
   ParentClosePolicy,
   allHandlersFinished,
   condition,
@@ -58,9 +59,14 @@ interface ServiceInstanceState {
 
 /**
  * One service instance: sets it up, keeps the list of the shares on it, and removes it when it was asked
- * to or stayed unused. Completes when the instance is gone; fails if it could not be set up.
+ * to or stayed unused. Completes when the instance is gone; fails if it could not be set up. It can't be
+ * cancelled: its shares would lose the one who knows of them.
  */
 export async function serviceInstance(input: ServiceInstanceEntityInput): Promise<void> {
+  return CancellationScope.nonCancellable(() => liveAsInstance(input));
+}
+
+async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> {
   const { instanceId, backend, shareNetwork, options } = input;
   const state = input.state ?? newInstance(input);
   const { view } = state;
@@ -134,7 +140,7 @@ export async function serviceInstance(input: ServiceInstanceEntityInput): Promis
         view.shares.push(shareId);
         publish();
       }
-      await condition(() => view.status !== 'creating');
+      await CancellationScope.nonCancellable(() => condition(() => view.status !== 'creating'));
       if (state.instance && view.status === 'active') return { instance: state.instance };
       view.shares = view.shares.filter((id) => id !== shareId);
       throw failureOf(
@@ -202,7 +208,9 @@ export async function serviceInstance(input: ServiceInstanceEntityInput): Promis
   if (view.status === 'creating') await setUp();
   if (view.status === 'error' && !state.instance) {
     await condition(allHandlersFinished);
-    throw failureOf(view.error ?? { type: 'Failed', message: 'set-up failed' });
+    const problem = view.error ?? { type: 'Failed', message: 'set-up failed' };
+    // With something left behind it stays, for a deletion to try again.
+    if (problem.type !== 'UndoIncomplete') throw failureOf(problem);
   }
 
   const historyGrew = () => workflowInfo().continueAsNewSuggested;
@@ -221,6 +229,8 @@ export async function serviceInstance(input: ServiceInstanceEntityInput): Promis
     if (deleteWanted && !inUse()) await remove();
     else if (historyGrew()) {
       await condition(allHandlersFinished);
+      // A deletion may have been accepted meanwhile; it is not carried over.
+      if (deleteWanted) continue;
       const goOn = makeContinueAsNewFunc<typeof serviceInstance>({
         memo: { view },
         typedSearchAttributes: attributesOf(view),

@@ -1,6 +1,10 @@
 import {
   ApplicationFailure,
+  CancellationScope,
+  ChildWorkflowFailure,
   ParentClosePolicy,
+  TerminatedFailure,
+  TimeoutFailure,
   allHandlersFinished,
   condition,
   executeChild,
@@ -9,6 +13,7 @@ import {
   setHandler,
   upsertMemo,
   upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
 import { createShare } from './create-share.js';
@@ -20,7 +25,14 @@ import {
   denyAccessUpdate,
   placedSignal,
 } from './messages.js';
-import type { AccessRule, ServiceInstance, ShareRequest, ShareView } from './model.js';
+import {
+  differingParameters,
+  newShareView,
+  type AccessRule,
+  type ServiceInstance,
+  type ShareRequest,
+  type ShareView,
+} from './model.js';
 import { failureOf, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
 import { updateAccess } from './update-access.js';
@@ -43,12 +55,14 @@ interface ShareState {
 
 /**
  * One share, from creation until nothing of it is left. Requests arrive as updates; operations run one
- * at a time, in the order of arrival, each as a child workflow. Completes when the share is deleted.
+ * at a time, in the order of arrival, each as a child workflow. Completes when the share is deleted, and
+ * can't be cancelled: what it stands for would be left with nobody to know of it.
  */
-export async function share({
-  request,
-  state = newShare(request),
-}: ShareInput): Promise<ShareView> {
+export async function share(input: ShareInput): Promise<ShareView> {
+  return CancellationScope.nonCancellable(() => liveAsShare(input));
+}
+
+async function liveAsShare({ request, state = newShare(request) }: ShareInput): Promise<ShareView> {
   const { view } = state;
   const queue: (() => Promise<void>)[] = [];
 
@@ -71,21 +85,11 @@ export async function share({
     }
   };
 
-  const inTurn = async (operation: () => Promise<void>): Promise<void> => {
-    let done = false;
-    let failure: unknown;
-    queue.push(async () => {
-      try {
-        await operation();
-      } catch (error) {
-        failure = error;
-      } finally {
-        done = true;
-      }
+  /** Queues an operation; settles as it does, when its turn came. */
+  const inTurn = async <T>(operation: () => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      queue.push(() => operation().then(resolve, reject));
     });
-    await condition(() => done);
-    if (failure) throw failure;
-  };
 
   const run = async <I, O>(
     operation: (input: I) => Promise<O>,
@@ -122,8 +126,7 @@ export async function share({
     } catch (error) {
       view.status = 'error';
       view.error = problemOf(error);
-      // A failed create undid everything, unless it says otherwise.
-      if (view.error.type !== 'UndoIncomplete') {
+      if (view.error.type !== 'UndoIncomplete' && !endedFromOutside(error)) {
         state.exists = false;
         state.instance = null;
         view.serviceInstance = null;
@@ -132,17 +135,25 @@ export async function share({
     publish();
   };
 
-  /** Writes the whole list of rules to the service instance; `changed` is the rule it is done for. */
-  const syncAccess = async (changed: AccessRule, rules: AccessRule[], summary: string) => {
+  /**
+   * Writes the whole list of rules to the service instance, without those that are being denied; `changed` is
+   * the rule it is done for. A rule whose denial failed stays `denying` until a later write leaves it out.
+   */
+  const syncAccess = async (changed: AccessRule, summary: string) => {
     const instance = state.instance ?? refuse('ShareNotAvailable', 'it is on no service instance');
+    const rules = view.accessRules.filter((rule) => rule.state !== 'denying');
+    const denied = view.accessRules.filter((rule) => rule.state === 'denying');
     try {
       await run(updateAccess, { share: request, instance, rules }, summary);
     } catch (error) {
-      changed.state = 'error';
+      if (changed.state !== 'denying') changed.state = 'error';
       publish();
       throw failureOf(problemOf(error));
     }
     for (const rule of rules) rule.state = 'active';
+    // Filtered anew: rules may have come while the old list was being written.
+    view.accessRules = view.accessRules.filter((rule) => !denied.includes(rule));
+    publish();
   };
 
   const remove = async () => {
@@ -173,9 +184,7 @@ export async function share({
 
   setHandler(createUpdate, () => view, {
     validator: (wanted) => {
-      const different = (
-        ['protocol', 'sizeGib', 'shareNetwork', 'backend', 'name'] as const
-      ).filter((field) => wanted[field] !== request[field]);
+      const different = differingParameters(wanted, request);
       if (different.length > 0) {
         refuse('ShareExists', `it exists already with another ${different.join(', ')}`);
       }
@@ -186,18 +195,20 @@ export async function share({
     allowAccessUpdate,
     async ({ id, to, level }) => {
       const address = canonicalAddress(to);
-      const same = view.accessRules.find((rule) => rule.id === id);
-      if (same?.state === 'active') return same;
-      const rule: AccessRule = same ?? { id, to: address, level, state: 'queued_to_apply' };
-      if (!same) view.accessRules.push(rule);
+      const known = view.accessRules.find((rule) => rule.id === id);
+      const rule: AccessRule = known ?? { id, to: address, level, state: 'queued_to_apply' };
+      if (!known) view.accessRules.push(rule);
       publish();
-      await inTurn(async () => {
+      return inTurn(async () => {
         requireAvailable();
+        const listed = view.accessRules.includes(rule);
+        if (listed && rule.state === 'active') return { ...rule };
+        // A deny that was ahead in the queue took it away.
+        if (!listed) view.accessRules.push(rule);
         rule.state = 'applying';
-        await syncAccess(rule, [...view.accessRules], `Allow ${level} from ${address}`);
-        publish();
+        await syncAccess(rule, `Allow ${level} from ${address}`);
+        return { ...rule };
       });
-      return rule;
     },
     {
       validator: ({ id, to, level }) => {
@@ -224,18 +235,14 @@ export async function share({
     denyAccessUpdate,
     async ({ rule: text }) => {
       const rule = findRule(text) ?? refuse('RuleNotFound', `no access rule is ${text}`);
-      await inTurn(async () => {
+      return inTurn(async () => {
         requireAvailable();
         // Another request may have taken it away while this one waited.
-        if (!view.accessRules.includes(rule)) return;
+        if (!view.accessRules.includes(rule)) return { ...rule };
         rule.state = 'denying';
-        const rest = view.accessRules.filter((other) => other !== rule);
-        await syncAccess(rule, rest, `Deny ${rule.to}`);
-        // Filtered anew: rules may have come while the old list was being written.
-        view.accessRules = view.accessRules.filter((other) => other !== rule);
-        publish();
+        await syncAccess(rule, `Deny ${rule.to}`);
+        return { ...rule };
       });
-      return rule;
     },
     {
       validator: ({ rule }) => {
@@ -274,7 +281,7 @@ export async function share({
   publish();
   if (view.status === 'creating') await create();
   while (!deleted()) {
-    await condition(() => queue.length > 0);
+    await condition(() => queue.length > 0 || workflowInfo().continueAsNewSuggested);
     await queue.shift()?.();
     await condition(() => queue.length > 0 || allHandlersFinished());
     if (queue.length === 0 && !deleted()) {
@@ -296,17 +303,16 @@ export async function share({
 }
 
 function newShare(request: ShareRequest): ShareState {
-  const view: ShareView = {
-    ...request,
-    status: 'creating',
-    serviceInstance: null,
-    exportLocations: [],
-    accessRules: [],
-    error: null,
-    operation: null,
-    createdAt: now(),
-  };
+  const view = newShareView(request, now());
   return { view, instance: null, exists: true, operations: 0 };
+}
+
+/** A failed operation undid what it did; one that was ended from outside had no chance to. */
+function endedFromOutside(error: unknown): boolean {
+  return (
+    error instanceof ChildWorkflowFailure &&
+    (error.cause instanceof TerminatedFailure || error.cause instanceof TimeoutFailure)
+  );
 }
 
 function now(): string {

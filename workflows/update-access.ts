@@ -1,12 +1,12 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
-import { remoteCommand } from './activity-options.js';
+import { promptCommand } from './activity-options.js';
 import type { AccessRule, ServiceInstance, ShareRequest } from './model.js';
 import { step } from './step.js';
 
-const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
-const { applyCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
+const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
+const { applyCifsShare } = proxyActivities<CifsExportActivities>(promptCommand);
 
 export interface UpdateAccessInput {
   share: ShareRequest;
@@ -15,7 +15,10 @@ export interface UpdateAccessInput {
   rules: AccessRule[];
 }
 
-/** Makes the share open to exactly these rules, and to nobody else. Safe to repeat. */
+/**
+ * Makes the share open to exactly these rules, and to nobody else. Gives up after 15 minutes, for the share's
+ * next operation waits. Safe to repeat.
+ */
 export async function updateAccess({ share, instance, rules }: UpdateAccessInput): Promise<void> {
   const input = {
     host: instance,

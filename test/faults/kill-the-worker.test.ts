@@ -10,8 +10,6 @@ import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { connectCloud, type Cloud } from '../../openstack/index.js';
 import { createTenantNetwork, type TenantNetwork } from '../support/tenant-network.js';
 
-/** Each operation starts this long after the one before, so that one kill meets each at another moment. */
-const staggerMs = 600;
 const moments = [0, 1, 2, 3, 4];
 const shares = moments.map((moment) => ({
   id: `kill-${moment}`,
@@ -64,35 +62,47 @@ afterAll(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-/** Starts one after the other, kills the worker when the last has started, and starts another worker. */
+/**
+ * Starts one after the other, kills the worker while all of them are under way, each at another moment, and starts
+ * another worker. Answers with the steps that they were at.
+ */
 async function killAmidst(
+  staggerMs: number,
   start: (at: number) => Promise<unknown>,
-  stepsNow: () => Promise<string[]>,
+  stepNow: (at: number) => Promise<string>,
 ): Promise<string[]> {
   for (const moment of moments) {
     await start(moment);
     if (moment < moments.length - 1) await sleep(staggerMs);
   }
-  const steps = await stepsNow();
+  const steps = await Promise.all(moments.map(stepNow));
   await environment.worker.kill9();
   await environment.worker.start();
   return steps;
 }
 
-/** The step that each share or instance is at, as far as one can look at all of them at once. */
-const firstLook = async (
+/** What one of them does now: its innermost running steps, or `gone`. */
+const look = async (
   watch: AsyncGenerator<{ steps: { step: string }[] }, void>,
 ): Promise<string> => {
-  for await (const { steps } of watch) return steps.map(({ step }) => step).join('+');
-  return 'done';
+  try {
+    const { value } = await watch.next();
+    return value?.steps.map(({ step }) => step).join('+') ?? 'gone';
+  } catch {
+    return 'gone';
+  }
 };
 
-const stepsOfShares = () =>
-  Promise.all(shares.map(({ id }) => firstLook(hawser.watchShare(id)).catch(() => 'gone')));
+const stepOfShare = (at: number) => look(hawser.watchShare(shareAt(at).id));
+
+/** Else the kill would show nothing. */
+function mustBeAmidst(steps: string[], distinct: number): void {
+  expect(steps).not.toContain('gone');
+  expect(new Set(steps).size, steps.join(', ')).toBeGreaterThanOrEqual(distinct);
+}
 
 test('creates that a kill meets at five moments all end available, with one of each resource', async () => {
-  const steps = await killAmidst((at) => hawser.createShare(shareAt(at)), stepsOfShares);
-  expect(new Set(steps).size, steps.join(', ')).toBeGreaterThan(1);
+  mustBeAmidst(await killAmidst(500, (at) => hawser.createShare(shareAt(at)), stepOfShare), 3);
   for (const { id } of shares) {
     const share = await hawser.waitForShare(id);
     expect(share, id).toMatchObject({ status: 'available', error: null });
@@ -112,7 +122,7 @@ test('creates that a kill meets at five moments all end available, with one of e
 });
 
 test('deletes that a kill meets at five moments all end with nothing left of the share', async () => {
-  await killAmidst(async (at) => hawser.deleteShare(shareAt(at).id), stepsOfShares);
+  mustBeAmidst(await killAmidst(300, (at) => hawser.deleteShare(shareAt(at).id), stepOfShare), 2);
   for (const { id } of shares) await hawser.waitUntilDeleted(id);
   expect((await listResources(environment.cloudUrl)).volumes).toEqual([]);
 });
@@ -120,10 +130,13 @@ test('deletes that a kill meets at five moments all end with nothing left of the
 test('instance deletions that a kill meets at five moments leave the cloud as it was', async () => {
   const instances = await hawser.listInstances();
   expect(instances).toHaveLength(shares.length);
-  await killAmidst(
-    async (at) => hawser.deleteInstance(instances[at]?.id ?? ''),
-    async () => [],
+  const instanceAt = (at: number) => instances[at]?.id ?? '';
+  const steps = await killAmidst(
+    200,
+    (at) => hawser.deleteInstance(instanceAt(at)),
+    (at) => look(hawser.watchInstance(instanceAt(at))),
   );
+  mustBeAmidst(steps, 1);
   for (const { id } of instances) await hawser.waitUntilInstanceDeleted(id);
   expect(differences(before, await listResources(environment.cloudUrl))).toEqual([]);
   for (const network of networks) await network.remove();

@@ -96,8 +96,8 @@ export async function failureOf(step: Promise<unknown>): Promise<ApplicationFail
   throw outcome instanceof Error ? outcome : new Error(String(outcome));
 }
 
-/** An instance's server from port to login, for tests of what happens on it. */
-export async function bootInstance(
+/** An instance's server from its port to ACTIVE. */
+export async function bootServer(
   { steps, backend }: Bench,
   shareNetwork: ShareNetwork,
   instanceId: string,
@@ -107,20 +107,47 @@ export async function bootInstance(
   const server = await steps.ensureServer({ backend, instanceId, portId, ...images });
   const host = { backend, instanceId, address, ...server };
   await steps.waitForServer(host);
-  await steps.waitForSsh({ host });
   return host;
+}
+
+/** A new backend with one service instance that lets us in. */
+export async function bootInstance(
+  rig: ActivityRig,
+): Promise<{ bench: Bench; host: InstanceHost }> {
+  const bench = await rig.addBackend();
+  const host = await bootServer(bench, await rig.addShareNetwork(bench), 'i');
+  await bench.steps.waitForSsh({ host });
+  return { bench, host };
+}
+
+/** A share's volume, attached. */
+export async function attachShare(
+  { steps, backend }: Bench,
+  { serverId }: InstanceHost,
+  shareId: string,
+): Promise<{ shareId: string; volumeId: string }> {
+  const { volumeId } = await steps.ensureVolume({ backend, shareId, sizeGib: 1 });
+  await steps.attachVolume({ backend, serverId, volumeId });
+  return { shareId, volumeId };
+}
+
+/** A share from its volume to the mounted file system. */
+export async function mountShare(bench: Bench, host: InstanceHost, shareId: string): Promise<void> {
+  const share = await attachShare(bench, host, shareId);
+  await bench.steps.formatVolume({ host, ...share });
+  await bench.steps.mountShare({ host, ...share });
 }
 
 /** A file's tests leave more behind than a new project may have. */
 async function liftQuotas({ control }: TestCloud): Promise<void> {
-  const limits = Object.fromEntries(
-    ['network', 'subnet', 'port', 'router', 'security_group', 'security_group_rule'].map((name) => [
-      name,
-      -1,
-    ]),
-  );
+  const kinds = ['network', 'subnet', 'port', 'router', 'security_group', 'security_group_rule'];
+  const limits = {
+    network: Object.fromEntries(kinds.map((name) => [name, -1])),
+    volume: { volumes: -1 },
+  };
   for (const project of ['service', 'demo']) {
-    await control('PUT', '/quotas', { project, service: 'network', limits });
+    await control('PUT', '/quotas', { project, service: 'network', limits: limits.network });
+    await control('PUT', '/quotas', { project, service: 'volume', limits: limits.volume });
   }
 }
 

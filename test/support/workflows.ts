@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
@@ -101,3 +102,10 @@ const goodSteps: Steps = {
   applyCifsShare: async () => [{ path: '\\\\10.254.0.5\\x', adminOnly: false }],
   removeCifsShare: async () => {},
 };
+
+/** A step at work that stops when it is told to, as the real ones do. */
+export async function untilCancelled(): Promise<void> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(), 200);
+  await context.cancelled.finally(() => clearInterval(timer));
+}

@@ -1,6 +1,8 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
+import { countFailure } from '../../activities/progress.js';
 import {
   AuthenticationFailed,
   OpenStackError,
@@ -8,7 +10,7 @@ import {
   type Service,
 } from '../../openstack/errors.js';
 import { CommandFailed, HostKeyMismatch, HostUnreachable } from '../../ssh/errors.js';
-import { toFailure } from '../../worker/failures.js';
+import { limited, toFailure } from '../../worker/failures.js';
 
 const answer = (service: Service, status: number, code: string, reason: string) =>
   new OpenStackError({
@@ -30,8 +32,8 @@ const command = (exitCode: number) =>
     stderr: 'words',
   });
 
-async function failureOf(error: unknown, attempt = 1): Promise<ApplicationFailure> {
-  const failure = await new MockActivityEnvironment({ attempt }).run(async () => toFailure(error));
+function failureOf(error: unknown): ApplicationFailure {
+  const failure = toFailure(error);
   expect(failure).toBeInstanceOf(ApplicationFailure);
   return failure as ApplicationFailure;
 }
@@ -63,8 +65,8 @@ test.each([
   ],
   ['a device that is not blank', command(65), 'DeviceNotBlank'],
   ['a device that never came', command(69), 'DeviceNotFound'],
-])('%s fails at once', async (_, error, type) => {
-  expect(await failureOf(error)).toMatchObject({ type, nonRetryable: true });
+])('%s fails at once', (_, error, type) => {
+  expect(failureOf(error)).toMatchObject({ type, nonRetryable: true });
 });
 
 test.each([
@@ -88,12 +90,28 @@ test.each([
     'HostUnreachable',
   ],
   ['a command that failed', command(1), 'CommandFailed'],
-])('%s is tried again', async (_, error, type) => {
-  expect(await failureOf(error)).toMatchObject({ type, nonRetryable: false });
+])('%s is tried again', (_, error, type) => {
+  expect(failureOf(error)).toMatchObject({ type, nonRetryable: false });
 });
 
-test('a command that fails five times, or a conflict that lasts, is given up', async () => {
-  expect((await failureOf(command(1), 5)).nonRetryable).toBe(true);
-  const conflict = answer('compute', 409, 'conflictingRequest', 'busy');
-  expect((await failureOf(conflict, 20)).nonRetryable).toBe(true);
+test('what fails in the same way too often in a row is given up, anything between starts anew', () => {
+  const command1 = toFailure(command(1));
+  expect(limited(command1, () => 4)).toMatchObject({ nonRetryable: false });
+  expect(limited(command1, () => 5)).toMatchObject({ nonRetryable: true, type: 'CommandFailed' });
+  const conflict = toFailure(answer('compute', 409, 'conflictingRequest', 'busy'));
+  expect(limited(conflict, () => 19)).toMatchObject({ nonRetryable: false });
+  expect(limited(conflict, () => 20)).toMatchObject({ nonRetryable: true });
+  const down = toFailure(answer('compute', 503, '', 'down'));
+  expect(limited(down, () => 1000)).toMatchObject({ nonRetryable: false });
+});
+
+test('failures in a row are counted over the attempts of a step, kind by kind', async () => {
+  const counted = async (heartbeatDetails: unknown, type: string) =>
+    new MockActivityEnvironment({ heartbeatDetails }).run(async () =>
+      countFailure(Context.current(), type),
+    );
+  expect(await counted(undefined, 'CommandFailed')).toBe(1);
+  const four = { state: 'x', failure: { type: 'CommandFailed', count: 4 } };
+  expect(await counted(four, 'CommandFailed')).toBe(5);
+  expect(await counted(four, 'HostUnreachable')).toBe(1);
 });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
@@ -11,7 +10,7 @@ import {
   type ShareRequest,
 } from '../../workflows/model.js';
 import type { createShare } from '../../workflows/create-share.js';
-import { createRig, type Rig } from '../support/workflows.js';
+import { createRig, untilCancelled, type Rig } from '../support/workflows.js';
 
 /** The operation alone, without the share's own workflow: its failure arrives here. */
 function runCreate(rig: Rig) {
@@ -28,13 +27,6 @@ function runCreate(rig: Rig) {
     taskQueue: taskQueue(rig.backend),
     args: [request],
   });
-}
-
-/** A step at work that stops when it is told to, as the real ones do. */
-async function untilCancelled(): Promise<void> {
-  const context = Context.current();
-  const timer = setInterval(() => context.heartbeat(), 200);
-  await context.cancelled.finally(() => clearInterval(timer));
 }
 
 const instanceHandle = (rig: Rig, ordinal = 0) =>
@@ -98,6 +90,46 @@ test('after a failed set-up the next share sets the instance up anew', async () 
     const { instance } = await runCreate(rig);
     expect(instance.instanceId).toBe(`${rig.backend}-s1-0`);
   });
+});
+
+test('a set-up that could not be undone stays, for a deletion to try again', async () => {
+  let stuck = true;
+  const rig = await createRig({
+    waitForSsh: async () => {
+      throw ApplicationFailure.nonRetryable('silent', 'SshUnreachable');
+    },
+    deleteServer: async () => {
+      if (stuck) throw ApplicationFailure.nonRetryable('still deleting', 'ServerFailed');
+    },
+  });
+  await rig.run(async () => {
+    await expect(runCreate(rig)).rejects.toThrow(WorkflowFailedError);
+    const handle = instanceHandle(rig);
+    const { memo, status } = await handle.describe();
+    expect(status.name).toBe('RUNNING');
+    expect(memo?.['view']).toMatchObject({ status: 'error', error: { type: 'UndoIncomplete' } });
+    stuck = false;
+    await handle.executeUpdate(deleteInstanceUpdate);
+    await handle.result();
+  });
+});
+
+test('an instance that stays unused is removed by itself, and a share in between keeps it', async () => {
+  const unused = {
+    automatic_share_server_cleanup: true,
+    unused_share_server_cleanup_interval: 1 / 30,
+  };
+  const rig = await createRig({}, unused);
+  await rig.run(async () => {
+    await runCreate(rig);
+    const handle = instanceHandle(rig);
+    const view = (await handle.describe()).memo?.['view'] as { shares: string[] };
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect((await handle.describe()).status.name).toBe('RUNNING');
+    await handle.executeUpdate('leave', { args: [{ shareId: view.shares[0] }] });
+    await handle.result();
+  });
+  expect(rig.calls).toContain('deleteServer');
 });
 
 test('an instance with shares refuses to be deleted, an empty one goes', async () => {

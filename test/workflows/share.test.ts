@@ -18,7 +18,7 @@ import {
   type ShareView,
 } from '../../workflows/model.js';
 import type { share } from '../../workflows/share.js';
-import { createRig, type Rig } from '../support/workflows.js';
+import { createRig, untilCancelled, type Rig } from '../support/workflows.js';
 
 const requestFor = (rig: Rig, changes: Partial<ShareRequest> = {}): ShareRequest => {
   const id = randomUUID();
@@ -200,5 +200,115 @@ test('two rules asked for at once are written one after the other, and both stay
       '10.0.0.1 active',
       '10.0.0.10 active',
     ]);
+  });
+});
+
+test('a rule that is asked for again while it is being denied is there in the end', async () => {
+  let open = () => {};
+  let gate: Promise<void> | undefined;
+  const rig = await createRig({
+    applyNfsExports: async () => {
+      await gate;
+      return [];
+    },
+  });
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    await until(rig, request.id, 'available');
+    const handle = handleOf(rig, request.id);
+    const allow = async () =>
+      handle.executeUpdate(allowAccessUpdate, { args: [{ id: 'r', to: '10.0.0.1', level: 'rw' }] });
+    await allow();
+    gate = new Promise((resolve) => (open = resolve));
+    const denied = handle.executeUpdate(denyAccessUpdate, { args: [{ rule: 'r' }] });
+    const writes = () => rig.calls.filter((name) => name === 'applyNfsExports').length;
+    while (writes() < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+    const again = allow();
+    open();
+    await denied;
+    expect(await again).toMatchObject({ id: 'r', state: 'active' });
+    const { accessRules } = await until(rig, request.id, 'available');
+    expect(accessRules).toEqual([{ id: 'r', to: '10.0.0.1', level: 'rw', state: 'active' }]);
+  });
+});
+
+test('a denial that failed stays visible, and the next write leaves the rule out', async () => {
+  let broken = false;
+  const written: string[][] = [];
+  const rig = await createRig({
+    applyNfsExports: async ({ rules }) => {
+      if (broken) throw ApplicationFailure.nonRetryable('disk full', 'CommandFailed');
+      written.push(rules.map(({ to }) => to));
+      return [];
+    },
+  });
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    await until(rig, request.id, 'available');
+    const handle = handleOf(rig, request.id);
+    const allow = async (to: string) =>
+      handle.executeUpdate(allowAccessUpdate, { args: [{ id: to, to, level: 'ro' }] });
+    await allow('10.0.0.1');
+    broken = true;
+    const denial = handle.executeUpdate(denyAccessUpdate, { args: [{ rule: '10.0.0.1' }] });
+    expect((await refusal(denial)).message).toContain('disk full');
+    expect((await until(rig, request.id, 'available')).accessRules[0]?.state).toBe('denying');
+    broken = false;
+    await allow('10.0.0.2');
+    expect((await until(rig, request.id, 'available')).accessRules).toHaveLength(1);
+  });
+  expect(written.at(-1)).toEqual(['10.0.0.2']);
+});
+
+test('a share whose create was ended from outside is still cleaned up when it is deleted', async () => {
+  const rig = await createRig({ formatVolume: untilCancelled });
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    while (!rig.calls.includes('formatVolume')) await new Promise((r) => setTimeout(r, 50));
+    await rig.client.workflow.getHandle(`createShare-${request.id}-1`).terminate();
+    const view = await until(rig, request.id, 'error');
+    expect(view.serviceInstance).toBe(`${rig.backend}-s1-0`);
+    await handleOf(rig, request.id).executeUpdate(deleteShareUpdate);
+    await handleOf(rig, request.id).result();
+    expect((await instanceOf(rig)).shares).toEqual([]);
+  });
+  expect(rig.calls.slice(-3)).toEqual(['findVolume', 'detachVolume', 'deleteVolume']);
+});
+
+test('a volume is not detached when its file system could not be unmounted', async () => {
+  const rig = await createRig({
+    applyNfsExports: async ({ rules }) => {
+      throw ApplicationFailure.nonRetryable(`no nfsd for ${rules.length}`, 'CommandFailed');
+    },
+    unmountShare: async () => {
+      throw ApplicationFailure.nonRetryable('busy', 'CommandFailed');
+    },
+  });
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    expect((await until(rig, request.id, 'error')).error?.message).toContain('busy');
+  });
+  expect(rig.calls).not.toContain('detachVolume');
+});
+
+test('neither a share nor a service instance can be cancelled away', async () => {
+  const rig = await createRig();
+  await rig.run(async () => {
+    const request = requestFor(rig);
+    await create(rig, request);
+    const { serviceInstance } = await until(rig, request.id, 'available');
+    const instance = serviceInstanceWorkflowId(serviceInstance ?? '');
+    await rig.client.workflow.getHandle(instance).cancel();
+    await handleOf(rig, request.id).cancel();
+    await handleOf(rig, request.id).executeUpdate(allowAccessUpdate, {
+      args: [{ id: 'r', to: '10.0.0.1', level: 'rw' }],
+    });
+    expect((await instanceOf(rig)).shares).toEqual([request.id]);
+    const { status } = await rig.client.workflow.getHandle(instance).describe();
+    expect(status.name).toBe('RUNNING');
   });
 });
