@@ -125,7 +125,9 @@ test('a volume on its way is waited for, not asked for again', async () => {
   await bench.steps.attachVolume(at);
   expect((await volume()).status).toBe('in-use');
   expect(await attachments()).toEqual([at.volumeId]);
-  await Promise.all([bench.steps.detachVolume(at), bench.steps.detachVolume(at)]);
+  await rig.operator.compute.detachVolume(at.serverId, at.volumeId);
+  expect((await volume()).status).toBe('detaching');
+  await bench.steps.detachVolume(at);
   expect((await volume()).status).toBe('available');
 });
 
@@ -149,5 +151,15 @@ test('a volume that stays where it is after its time fails for good', async () =
   const failure = await failureOf(hasty.steps.detachVolume({ ...at, backend: hasty.backend }));
   expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
   expect(failure.message).toContain('still detaching');
+  await bench.steps.detachVolume(at);
+});
+
+test('a server with a volume stays, for the volume belongs to a share', async () => {
+  await bench.steps.attachVolume(at);
+  const failure = await failureOf(bench.steps.deleteServer(host));
+  expect(failure).toMatchObject({ type: 'InstanceInUse', nonRetryable: true });
+  expect(failure.message).toContain(at.volumeId);
+  expect(await rig.operator.compute.getServer(host.serverId)).toMatchObject({ status: 'ACTIVE' });
+  expect(await attachments()).toEqual([at.volumeId]);
   await bench.steps.detachVolume(at);
 });
