@@ -31,12 +31,12 @@ export async function runWorker({ configPath, signal }: WorkerOptions): Promise<
     await registerSearchAttributes(connection, namespace);
     const temporal = new Client({ connection, namespace });
     const workers = await createWorkers(backends, temporal, connection, namespace);
-    signal.throwIfAborted();
-    const stop = () =>
-      workers.forEach((worker) => worker.getState() === 'RUNNING' && worker.shutdown());
-    signal.addEventListener('abort', stop);
+    if (signal.aborted) return;
+    const stopWanted = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     log.info({ backends: backends.map(({ name }) => name), namespace }, 'worker ready');
-    await Promise.all(workers.map((worker) => worker.run()));
+    await Promise.all(workers.map((worker) => worker.runUntil(stopWanted)));
   } finally {
     for (const backend of backends) await closeBackend(backend, log);
     await connection.close();

@@ -30,7 +30,7 @@ export const temporal = {
         await withScratchDirectory(join(programs, 'temporal.new'), install);
         return;
       } catch (error) {
-        failures.push(`${source}: ${String(error.cause?.message ?? error.message)}`);
+        failures.push(`${String(source)}: ${error.cause?.message ?? error.message}`);
       }
       say(`not from ${failures.at(-1)}`);
     }
