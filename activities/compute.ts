@@ -1,4 +1,5 @@
 import type { Flavor, Server } from '../openstack/compute.js';
+import { OpenStackError } from '../openstack/errors.js';
 import type { Image } from '../openstack/image.js';
 import { generateHostKey } from '../ssh/host-key.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
@@ -152,7 +153,10 @@ export function createComputeActivities(backends: Backends) {
     async attachVolume({ backend, serverId, volumeId }: AttachmentRef): Promise<void> {
       const { cloud, options } = backends(backend);
       if (!(await cloud.compute.findAttachment(serverId, volumeId))) {
-        await cloud.compute.attachVolume(serverId, volumeId);
+        await unlessDone(
+          cloud.compute.attachVolume(serverId, volumeId),
+          async () => (await cloud.compute.findAttachment(serverId, volumeId)) !== undefined,
+        );
       }
       await waitUntil({
         what: `Volume ${volumeId} for server ${serverId}`,
@@ -181,8 +185,11 @@ export function createComputeActivities(backends: Backends) {
           const volume = await cloud.blockStorage.findVolume(volumeId);
           const attached = volume?.attachments.some((one) => one.serverId === serverId);
           if (attached && volume?.status === 'in-use') {
-            // 409: the server is busy with another volume, or this one is on its way out already.
-            await ignoreStatus(cloud.compute.detachVolume(serverId, volumeId), 404, 409);
+            await unlessDone(
+              // 409: the server is busy with another volume.
+              ignoreStatus(cloud.compute.detachVolume(serverId, volumeId), 404, 409),
+              async () => (await cloud.blockStorage.findVolume(volumeId))?.status !== 'in-use',
+            );
           }
           return volume;
         },
@@ -193,6 +200,16 @@ export function createComputeActivities(backends: Backends) {
       });
     },
   };
+}
+
+/** A refusal (400) does not count when an attempt before this one, still under way, did what was asked. */
+async function unlessDone(request: Promise<unknown>, done: () => Promise<boolean>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    const refused = error instanceof OpenStackError && error.status === 400;
+    if (!refused || !(await done())) throw error;
+  }
 }
 
 async function refuseWithVolumes(

@@ -75,7 +75,10 @@ export function createNetworkActivities(backends: Backends) {
     });
     const subnet = await oldestOnly({
       find: () => serviceSubnets(backend, service, shareNetwork),
-      create: () => createServiceSubnet(backend, service, shareNetwork),
+      create: () =>
+        createServiceSubnet(backend, service, shareNetwork, () =>
+          serviceSubnets(backend, service, shareNetwork),
+        ),
       remove: ({ id }) => ignoreStatus(network.deleteSubnet(id), 409),
     });
     await ensureRouterInterface(network, shareNetwork.routerId, subnet);
@@ -307,6 +310,7 @@ async function createServiceSubnet(
   { cloud, options }: Backend,
   service: Network,
   shareNetwork: ShareNetwork,
+  findOurs: () => Promise<Subnet[]>,
 ): Promise<Subnet> {
   const { service_network_cidr: whole, service_network_division_mask: mask } = options;
   const firstFree = async () => {
@@ -330,6 +334,9 @@ async function createServiceSubnet(
         }),
       );
     } catch (error) {
+      // Another attempt for the same share network may have been faster.
+      const [ours] = await findOurs();
+      if (ours) return ours;
       // Neutron refuses an overlap with a plain 400: it was one if the part is no longer free.
       const next = await firstFree();
       if (next === cidr) throw error;

@@ -131,6 +131,15 @@ test('a volume on its way is waited for, not asked for again', async () => {
   expect((await volume()).status).toBe('available');
 });
 
+test('a volume that two attempts attach or detach at once is served once', async () => {
+  await rig.devcloud.slow('volume.attach');
+  await rig.devcloud.slow('volume.detach');
+  await Promise.all([bench.steps.attachVolume(at), bench.steps.attachVolume(at)]);
+  expect(await attachments()).toEqual([at.volumeId]);
+  await Promise.all([bench.steps.detachVolume(at), bench.steps.detachVolume(at)]);
+  expect((await volume()).status).toBe('available');
+});
+
 test('a volume that goes to error while it is attached fails for good', async () => {
   const { cinder } = await rig.devcloud.as('hawser');
   const status = (word: string) =>
