@@ -14,8 +14,11 @@ else
     printf '%s %s(%s,sync,no_subtree_check,no_root_squash,mountpoint)\n' "$root$path" "$1" "$2"
     shift 2
   done >"$file.new"
+  sync "$file.new"
   mv "$file.new" "$file"
 fi
+# What was denied must stay denied, even if the power fails now.
+sync "$root/etc/exports.d"
 exportfs -r
 
 exportfs -s | while read -r exported client; do

@@ -13,11 +13,14 @@ exec 9>"$root/run/lock/hawser-fstab"
 flock 9
 if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then
   { grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" || [[ $? == 1 ]]; echo "$line"; } >"$fstab.hawser"
+  sync "$fstab.hawser"
   mv "$fstab.hawser" "$fstab"
+  sync "${fstab%/*}"
 fi
 flock --unlock 9
 
 mkdir --parents "$root$path"
+sync "$root${path%/*}"
 if mountpoint --quiet "$root$path"; then
   mounted=$(findmnt --noheadings --output UUID --mountpoint "$root$path")
   [[ $mounted == "$uuid" ]] || {

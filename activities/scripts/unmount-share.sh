@@ -37,7 +37,9 @@ exec 9>"$root/run/lock/hawser-fstab"
 flock 9
 if grep --quiet --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab"; then
   grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" >"$fstab.hawser" || [[ $? == 1 ]]
+  sync "$fstab.hawser"
   mv "$fstab.hawser" "$fstab"
+  sync "${fstab%/*}"
 fi
 flock --unlock 9
 [[ ! -d $root$path ]] || rmdir "$root$path"

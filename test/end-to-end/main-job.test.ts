@@ -137,6 +137,9 @@ test('rules for IPv6 addresses and prefixes are exported and read back', async (
 
 test('after a reboot of the instance its shares are mounted, exported and intact', async () => {
   const instance = await hawser<ServiceInstanceView>(`instance show ${nfs.serviceInstance}`);
+  await hawser(`access allow ${nfs.id} --to ${stranger.address} --level ro`);
+  await hawser(`access deny ${nfs.id} ${stranger.address}`);
+  // At once: a denial that only the guest's memory knew of would be undone by this.
   await cloud.compute.rebootServer(instance.serverId ?? '', 'HARD');
   await expect
     .poll(() => friend.list(pathOf(nfs)).catch(String), { timeout: 120_000, interval: 1000 })
