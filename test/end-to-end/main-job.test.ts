@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ServiceInstanceView, ShareView } from '../../client/index.js';
+import { HawserClient, type ServiceInstanceView, type ShareView } from '../../client/index.js';
 import { startEnvironment, type Environment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
 import { plugTenantClient, type TenantClient } from '../../dev/tenant-client.js';
@@ -44,6 +43,19 @@ async function hawser<T>(line: string, ...more: string[]): Promise<T> {
   const { code, stdout, stderr } = await environment.hawser(args);
   expect(code, `hawser ${args.join(' ')}: ${stdout}${stderr}`).toBe(0);
   return JSON.parse(stdout) as T;
+}
+
+/** Returns while the step is at work. */
+async function untilStep(shareId: string, name: string): Promise<void> {
+  const client = await HawserClient.connect({ address: environment.temporalAddress });
+  try {
+    for await (const { steps } of client.watchShare(shareId, { intervalMs: 50 })) {
+      if (steps.some(({ step }) => step === name)) return;
+    }
+  } finally {
+    await client.close();
+  }
+  throw new Error(`share ${shareId} was never seen at ${name}`);
 }
 
 const create = (id: string, protocol: string, ...more: string[]) =>
@@ -152,7 +164,7 @@ test('after a reboot of the instance its shares are mounted, exported and intact
 
 test('a worker killed in the middle of a create loses nothing and doubles nothing', async () => {
   await create('e2e-crash', 'NFS', '--no-wait');
-  await sleep(4000);
+  await untilStep('e2e-crash', 'formatVolume');
   await environment.worker.kill9();
   expect((await hawser<ShareView>(`share show e2e-crash`)).status).toBe('creating');
   await environment.worker.start();
