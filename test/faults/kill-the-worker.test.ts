@@ -39,7 +39,7 @@ beforeAll(async () => {
     hosts: 'simulated',
     cloudArguments: [
       '--latency',
-      'server.create=600ms,server.delete=600ms,volume.create=600ms,volume.attach=600ms,volume.detach=600ms,volume.delete=600ms',
+      'server.create=600ms,server.delete=1500ms,volume.create=600ms,volume.attach=600ms,volume.detach=1000ms,volume.delete=1000ms',
     ],
   });
   const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
