@@ -2,7 +2,7 @@ import type { ExportLocation, InstanceHost } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
-import type { Access } from './nfs-exports.js';
+import type { ShareExport } from './nfs-exports.js';
 import { mountPath, shareName } from './share-paths.js';
 
 export type CifsExportActivities = ReturnType<typeof createCifsExportActivities>;
@@ -17,15 +17,7 @@ export function createCifsExportActivities(backends: Backends) {
      * Writes the share's section whole, open to exactly these addresses (to nobody when the list is empty),
      * drops connections that are no longer allowed, and reads the section back. Safe to repeat.
      */
-    async applyCifsShare({
-      host,
-      shareId,
-      rules,
-    }: {
-      host: InstanceHost & { exportAddress?: string };
-      shareId: string;
-      rules: Access[];
-    }): Promise<ExportLocation[]> {
+    async applyCifsShare({ host, shareId, rules }: ShareExport): Promise<ExportLocation[]> {
       const { options } = backends(host.backend);
       const name = shareName(shareId);
       const addresses = rules.map(({ to }) => to);

@@ -1,5 +1,5 @@
 import type { Flavor, Server } from '../openstack/compute.js';
-import { OpenStackError } from '../openstack/errors.js';
+import { OpenStackError, unlessNotFound } from '../openstack/errors.js';
 import type { Image } from '../openstack/image.js';
 import { generateHostKey } from '../ssh/host-key.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
@@ -187,7 +187,7 @@ export function createComputeActivities(backends: Backends) {
           if (attached && volume?.status === 'in-use') {
             await unlessDone(
               // 409: the server is busy with another volume.
-              ignoreStatus(cloud.compute.detachVolume(serverId, volumeId), 404, 409),
+              ignoreStatus(cloud.compute.detachVolume(serverId, volumeId), 409),
               async () => (await cloud.blockStorage.findVolume(volumeId))?.status !== 'in-use',
             );
           }
@@ -216,7 +216,7 @@ async function refuseWithVolumes(
   compute: Backend['cloud']['compute'],
   serverId: string,
 ): Promise<void> {
-  const attachments = await ignoreStatus(compute.listAttachments(serverId), 404);
+  const attachments = await unlessNotFound(compute.listAttachments(serverId));
   if (!attachments?.length) return;
   const volumes = attachments.map(({ volumeId }) => volumeId).join(', ');
   throw permanent(

@@ -11,6 +11,14 @@ export interface Access {
   level: AccessLevel;
 }
 
+/** A share as it shall be exported, by either protocol. */
+export interface ShareExport {
+  host: InstanceHost & { exportAddress?: string };
+  shareId: string;
+  /** The whole list; empty for nobody. */
+  rules: Access[];
+}
+
 /** NFS exports: one file per share under /etc/exports.d. */
 export function createNfsExportActivities(backends: Backends) {
   const apply = hostScript(backends, 'apply-nfs-exports', 60_000);
@@ -20,15 +28,7 @@ export function createNfsExportActivities(backends: Backends) {
      * Exports the share to exactly these clients (to nobody when the list is empty), and reads back what the
      * kernel exports. Safe to repeat.
      */
-    async applyNfsExports({
-      host,
-      shareId,
-      rules,
-    }: {
-      host: InstanceHost & { exportAddress?: string };
-      shareId: string;
-      rules: Access[];
-    }): Promise<ExportLocation[]> {
+    async applyNfsExports({ host, shareId, rules }: ShareExport): Promise<ExportLocation[]> {
       const { options } = backends(host.backend);
       const path = mountPath(options, shareId);
       const clients = exportClients(rules);
