@@ -6,6 +6,7 @@ import {
   EndpointNotFound,
   OpenStackError,
   OpenStackUnreachable,
+  UnexpectedAnswer,
 } from '../openstack/errors.js';
 import {
   CommandFailed,
@@ -13,6 +14,8 @@ import {
   ConnectionLost,
   HostKeyMismatch,
   HostUnreachable,
+  InvalidCommand,
+  OutputTooLong,
   SshAuthenticationRefused,
 } from '../ssh/errors.js';
 
@@ -39,7 +42,9 @@ export function toFailure(error: unknown): unknown {
   }
   if (error instanceof CloudConfigError) return permanent('AuthenticationFailed', error.message);
   if (error instanceof EndpointNotFound) return permanent('EndpointNotFound', error.message);
-  if (error instanceof OpenStackUnreachable) return passing('CloudUnreachable', error.message);
+  if (error instanceof OpenStackUnreachable || error instanceof UnexpectedAnswer) {
+    return passing('CloudUnreachable', error.message);
+  }
   if (error instanceof HostKeyMismatch) {
     return permanent(
       'HostKeyChanged',
@@ -47,6 +52,9 @@ export function toFailure(error: unknown): unknown {
     );
   }
   if (error instanceof CommandFailed) return fromCommand(error);
+  if (error instanceof OutputTooLong || error instanceof InvalidCommand) {
+    return permanent('CommandFailed', error.message);
+  }
   if (error instanceof CommandTimedOut) return passing('CommandFailed', error.message);
   if (
     error instanceof HostUnreachable ||

@@ -7,9 +7,15 @@ import {
   AuthenticationFailed,
   OpenStackError,
   OpenStackUnreachable,
+  UnexpectedAnswer,
   type Service,
 } from '../../openstack/errors.js';
-import { CommandFailed, HostKeyMismatch, HostUnreachable } from '../../ssh/errors.js';
+import {
+  CommandFailed,
+  HostKeyMismatch,
+  HostUnreachable,
+  OutputTooLong,
+} from '../../ssh/errors.js';
 import { limited, toFailure } from '../../worker/failures.js';
 
 const answer = (service: Service, status: number, code: string, reason: string) =>
@@ -65,6 +71,11 @@ test.each([
   ],
   ['a device that is not blank', command(65), 'DeviceNotBlank'],
   ['a device that never came', command(69), 'DeviceNotFound'],
+  [
+    'output without end',
+    new OutputTooLong({ address: '10.254.0.5', command: 'x', limitBytes: 1 }),
+    'CommandFailed',
+  ],
 ])('%s fails at once', (_, error, type) => {
   expect(failureOf(error)).toMatchObject({ type, nonRetryable: true });
 });
@@ -81,6 +92,16 @@ test.each([
       url: 'http://cloud/x',
       detail: 'connection refused',
       timedOut: false,
+    }),
+    'CloudUnreachable',
+  ],
+  [
+    "a proxy's page instead of an answer",
+    new UnexpectedAnswer({
+      service: 'compute',
+      method: 'GET',
+      url: 'http://cloud/x',
+      detail: 'not JSON',
     }),
     'CloudUnreachable',
   ],
