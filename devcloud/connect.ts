@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Cloud } from './cloud.js';
+import { delay } from './fault-hooks.js';
 import type { Gate } from './gate.js';
 import type { Port } from './neutron/rows.js';
 
@@ -19,7 +19,7 @@ export function serveConnect(server: Server, cloud: Cloud, gate: Gate): Tunnels 
     const network = request.headers['x-devcloud-network'];
     gate.passed
       .then(() => tunnel(cloud, target, typeof network === 'string' ? network : undefined))
-      .then((machine) => join(client, machine, head))
+      .then((machine) => (client.destroyed ? machine.destroy() : join(client, machine, head)))
       .catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
         refuse(client, reason);
@@ -51,7 +51,7 @@ async function tunnel(
 /** A planned fault of `ssh.connect`. */
 async function strike({ faults }: Cloud, target: string): Promise<void> {
   const fault = faults.forRequest({ operation: 'ssh.connect', path: target });
-  if (fault?.delayMs) await sleep(fault.delayMs);
+  if (fault) await delay(fault);
   if (fault?.status ?? fault?.reset) throw new Error(fault?.message ?? 'Planned failure');
 }
 

@@ -16,11 +16,11 @@ export function serveFaults(app: FastifyInstance, faults: Faults): void {
   app.addHook('preHandler', async (request, reply) => {
     const fault = faultFor(request, faults);
     if (!fault) return;
-    if (fault.delayMs) await sleep(fault.delayMs);
     if (fault.after) {
       request.faultAfter = fault;
       return;
     }
+    await delay(fault);
     if (fault.reset) await hangUp(request, reply);
     else if (fault.status)
       await reply
@@ -33,13 +33,12 @@ export function serveFaults(app: FastifyInstance, faults: Faults): void {
     const fault = request.faultAfter;
     if (!fault) return payload;
     request.faultAfter = undefined;
-    if (fault.reset) {
-      await hangUp(request, reply);
-      return payload;
-    }
+    await delay(fault);
+    if (fault.reset) await hangUp(request, reply);
+    if (fault.reset || !fault.status) return payload;
     const body = JSON.stringify(bodyOf(fault));
     reply
-      .status(fault.status ?? 500)
+      .status(fault.status)
       .type('application/json')
       .headers({ ...fault.headers, 'content-length': Buffer.byteLength(body) });
     return body;
@@ -57,6 +56,10 @@ function faultFor(request: FastifyRequest, faults: Faults): Fault | undefined {
     body: request.body,
   });
 }
+
+/** Keeps no process alive: the cloud may be told to stop meanwhile. */
+export const delay = ({ delayMs = 0 }: Fault): Promise<void> =>
+  delayMs > 0 ? sleep(delayMs, undefined, { ref: false }) : Promise.resolve();
 
 const bodyOf = ({ body, status, message }: Fault): unknown =>
   body ?? { error: { code: status, message: message ?? 'Planned failure' } };

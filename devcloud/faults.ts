@@ -30,7 +30,7 @@ const planned = z.strictObject({
         headers: z.record(z.string(), z.string()).optional(),
         /** The connection is destroyed without an answer. */
         reset: z.boolean().optional(),
-        /** With `status` or `reset`: after the request was carried out, not instead. */
+        /** With `status`, `reset` or `delayMs`: after the request was carried out, not instead or before. */
         after: z.boolean().optional(),
         delayMs: z.number().nonnegative().optional(),
         /** The transition ends in the resource's error status. */

@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { HawserClient } from '../../client/index.js';
 import { startEnvironment, type Environment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
@@ -10,18 +11,79 @@ import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { connectCloud, type Cloud } from '../../openstack/index.js';
 import { createTenantNetwork, type TenantNetwork } from '../support/tenant-network.js';
 
-const moments = [0, 1, 2, 3, 4];
-const shares = moments.map((moment) => ({
-  id: `kill-${moment}`,
-  protocol: moment % 2 === 0 ? ('NFS' as const) : ('CIFS' as const),
-  sizeGib: 1,
-  shareNetwork: `kill-net-${moment}`,
-}));
+/** A step, and what holds it up for as long as it takes to kill its worker. */
+interface Moment {
+  step: string;
+  /** The request that has its effect, but whose answer never comes; `ssh.connect` does not even connect. */
+  held: { operation?: string; service?: string; method?: string };
+}
 
-const shareAt = (moment: number) => {
-  const share = shares[moment];
-  if (!share) throw new Error(`there is no moment ${moment}`);
-  return share;
+/**
+ * Two networks, so that a worker can be met before it has connected to the other one's instance: the first
+ * script of a step is held up by its connection.
+ */
+const networkNames = ['kill-net-0', 'kill-net-1'] as const;
+type NetworkName = (typeof networkNames)[number];
+
+interface Life {
+  id: string;
+  protocol: 'NFS' | 'CIFS';
+  shareNetwork: NetworkName;
+  killedIn: { create: Moment; delete: Moment };
+}
+
+const [one, two] = networkNames;
+const lives: Life[] = [
+  {
+    id: 'kill-0',
+    protocol: 'NFS',
+    shareNetwork: one,
+    killedIn: {
+      create: { step: 'ensureServerPort', held: { operation: 'port.create' } },
+      delete: { step: 'applyNfsExports', held: { operation: 'ssh.connect' } },
+    },
+  },
+  {
+    id: 'kill-1',
+    protocol: 'CIFS',
+    shareNetwork: two,
+    killedIn: {
+      create: { step: 'ensureServer', held: { operation: 'server.create' } },
+      delete: { step: 'removeCifsShare', held: { operation: 'ssh.connect' } },
+    },
+  },
+  {
+    id: 'kill-2',
+    protocol: 'NFS',
+    shareNetwork: one,
+    killedIn: {
+      create: { step: 'ensureVolume', held: { operation: 'volume.create' } },
+      delete: { step: 'findVolume', held: { service: 'volume', method: 'GET' } },
+    },
+  },
+  {
+    id: 'kill-3',
+    protocol: 'CIFS',
+    shareNetwork: one,
+    killedIn: {
+      create: { step: 'attachVolume', held: { operation: 'volume.attach' } },
+      delete: { step: 'detachVolume', held: { operation: 'volume.detach' } },
+    },
+  },
+  {
+    id: 'kill-4',
+    protocol: 'NFS',
+    shareNetwork: two,
+    killedIn: {
+      create: { step: 'formatVolume', held: { operation: 'ssh.connect' } },
+      delete: { step: 'deleteVolume', held: { operation: 'volume.delete' } },
+    },
+  },
+];
+
+const instanceDeletions: Record<NetworkName, Moment> = {
+  [one]: { step: 'deleteServer', held: { operation: 'server.delete' } },
+  [two]: { step: 'releaseServiceNetwork', held: { operation: 'subnet.delete' } },
 };
 
 let stateDir: string;
@@ -34,21 +96,12 @@ let before: Resources;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-kill-'));
-  environment = await startEnvironment({
-    stateDir,
-    hosts: 'simulated',
-    cloudArguments: [
-      '--latency',
-      'server.create=600ms,server.delete=1500ms,volume.create=600ms,volume.attach=600ms,volume.detach=1000ms,volume.delete=1000ms',
-    ],
-  });
+  environment = await startEnvironment({ stateDir, hosts: 'simulated' });
   const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
   operator = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
   tenant = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
   networks = await Promise.all(
-    shares.map(({ shareNetwork }, at) =>
-      createTenantNetwork(tenant, shareNetwork, `10.20.${at}.0/24`),
-    ),
+    networkNames.map((name, at) => createTenantNetwork(tenant, name, `10.20.${at}.0/24`)),
   );
   hawser = await HawserClient.connect({ address: environment.temporalAddress });
   before = await listResources(environment.cloudUrl);
@@ -62,48 +115,55 @@ afterAll(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-/**
- * Starts one after the other, kills the worker while all of them are under way, each at another moment, and starts
- * another worker. Answers with the steps that they were at.
- */
+type Steps = AsyncGenerator<{ steps: { step: string }[] }, void>;
+
+/** Starts an operation, kills the worker amidst the step of that moment, and starts another worker. */
 async function killAmidst(
-  staggerMs: number,
-  start: (at: number) => Promise<unknown>,
-  stepNow: (at: number) => Promise<string>,
-): Promise<string[]> {
-  for (const moment of moments) {
-    await start(moment);
-    if (moment < moments.length - 1) await sleep(staggerMs);
+  { step, held }: Moment,
+  start: () => Promise<unknown>,
+  watch: () => Steps,
+): Promise<void> {
+  const faultId = await hold(held);
+  await start();
+  await expect.poll(() => struck(faultId), { timeout: 30_000, interval: 20 }).toBe(1);
+  const seen: string[] = [];
+  for await (const { steps } of watch()) {
+    seen.push(...steps.map((running) => running.step));
+    if (seen.includes(step)) break;
   }
-  const steps = await Promise.all(moments.map(stepNow));
+  expect(seen).toContain(step);
   await environment.worker.kill9();
   await environment.worker.start();
-  return steps;
 }
 
-/** What one of them does now: its innermost running steps, or `gone`. */
-const look = async (
-  watch: AsyncGenerator<{ steps: { step: string }[] }, void>,
-): Promise<string> => {
-  try {
-    const { value } = await watch.next();
-    return value?.steps.map(({ step }) => step).join('+') ?? 'gone';
-  } catch {
-    return 'gone';
-  }
-};
+const faultSchema = z.object({ id: z.string(), struck: z.number() });
 
-const stepOfShare = (at: number) => look(hawser.watchShare(shareAt(at).id));
-
-/** Else the kill would show nothing. */
-function mustBeAmidst(steps: string[], distinct: number): void {
-  expect(steps).not.toContain('gone');
-  expect(new Set(steps).size, steps.join(', ')).toBeGreaterThanOrEqual(distinct);
+async function hold(match: Moment['held']): Promise<string> {
+  const answer = await request(`${environment.cloudUrl}/devcloud/faults`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ match, effect: { delayMs: 300_000, after: true } }),
+  });
+  return faultSchema.parse(await answer.body.json()).id;
 }
 
-test('creates that a kill meets at five moments all end available, with one of each resource', async () => {
-  mustBeAmidst(await killAmidst(500, (at) => hawser.createShare(shareAt(at)), stepOfShare), 3);
-  for (const { id } of shares) {
+async function struck(faultId: string): Promise<number | undefined> {
+  const { body } = await request(`${environment.cloudUrl}/devcloud/faults`);
+  const { faults } = z.object({ faults: z.array(faultSchema) }).parse(await body.json());
+  return faults.find(({ id }) => id === faultId)?.struck;
+}
+
+const createOf = ({ id, protocol, shareNetwork }: Life) =>
+  hawser.createShare({ id, protocol, sizeGib: 1, shareNetwork });
+
+test('creates whose worker is killed at five moments all end available, with one of each resource', async () => {
+  for (const life of lives) {
+    const { id } = life;
+    await killAmidst(
+      life.killedIn.create,
+      () => createOf(life),
+      () => hawser.watchShare(id, { intervalMs: 50 }),
+    );
     const share = await hawser.waitForShare(id);
     expect(share, id).toMatchObject({ status: 'available', error: null });
     const volumes = await operator.blockStorage.listVolumes({ name: `manila-share-${id}` });
@@ -117,27 +177,34 @@ test('creates that a kill meets at five moments all end available, with one of e
     expect(ports).toHaveLength(1);
   }
   const after = await listResources(environment.cloudUrl);
-  expect(after.servers).toHaveLength(shares.length);
+  expect(after.servers).toHaveLength(networkNames.length);
   expect(after.securityGroups).toHaveLength(before.securityGroups.length + 1);
-});
+}, 180_000);
 
-test('deletes that a kill meets at five moments all end with nothing left of the share', async () => {
-  mustBeAmidst(await killAmidst(300, (at) => hawser.deleteShare(shareAt(at).id), stepOfShare), 2);
-  for (const { id } of shares) await hawser.waitUntilDeleted(id);
+test('deletes whose worker is killed at five moments all end with nothing left of the share', async () => {
+  for (const { id, killedIn } of lives) {
+    await killAmidst(
+      killedIn.delete,
+      () => hawser.deleteShare(id),
+      () => hawser.watchShare(id, { intervalMs: 50 }),
+    );
+    await hawser.waitUntilDeleted(id);
+  }
   expect((await listResources(environment.cloudUrl)).volumes).toEqual([]);
-});
+}, 180_000);
 
-test('instance deletions that a kill meets at five moments leave the cloud as it was', async () => {
+test('instance deletions whose worker is killed amidst them leave the cloud as it was', async () => {
   const instances = await hawser.listInstances();
-  expect(instances).toHaveLength(shares.length);
-  const instanceAt = (at: number) => instances[at]?.id ?? '';
-  const steps = await killAmidst(
-    200,
-    (at) => hawser.deleteInstance(instanceAt(at)),
-    (at) => look(hawser.watchInstance(instanceAt(at))),
-  );
-  mustBeAmidst(steps, 1);
-  for (const { id } of instances) await hawser.waitUntilInstanceDeleted(id);
+  expect(instances).toHaveLength(networkNames.length);
+  for (const [at, moment] of Object.values(instanceDeletions).entries()) {
+    const id = instances[at]?.id ?? '';
+    await killAmidst(
+      moment,
+      () => hawser.deleteInstance(id),
+      () => hawser.watchInstance(id, { intervalMs: 50 }),
+    );
+    await hawser.waitUntilInstanceDeleted(id);
+  }
   expect(differences(before, await listResources(environment.cloudUrl))).toEqual([]);
   for (const network of networks) await network.remove();
-});
+}, 120_000);
