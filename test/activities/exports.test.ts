@@ -148,6 +148,17 @@ describe('CIFS', () => {
     await remove();
   });
 
+  test('a share is removed from among many', async () => {
+    await apply([]);
+    const [mine = ''] = await shares();
+    await bench.onHost(host, 'for at in {1..40}; do net conf addshare "$1-$at" /tmp; done', mine);
+    await remove();
+    const left = await shares();
+    expect(left).toHaveLength(40);
+    expect(left).not.toContain(mine);
+    await bench.onHost(host, 'for at in {1..40}; do net conf delshare "$1-$at"; done', mine);
+  });
+
   test('a share is removed, and twice is harmless; others stay', async () => {
     await apply(rw('10.0.0.1'));
     const [mine] = await shares();
