@@ -1,17 +1,19 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
-import { request } from 'undici';
 import { z } from 'zod';
-import { loadCloudConfig } from '../openstack/cloud-config.js';
-import { connectCloud } from '../openstack/index.js';
+import {
+  plugDevcloudMachine,
+  type ClientMachine,
+  type ClientMachineOptions,
+} from './client-machine.js';
+import { plugLinuxbridgeMachine, type HostOptions } from './linuxbridge-machine.js';
 
 const run = promisify(execFile);
-
-const plugSchema = z.object({ command: z.array(z.string()).min(1) });
 
 /** A machine of the tenant's, at an address of its network, with real NFS and SMB clients. */
 export interface TenantClient {
@@ -20,34 +22,26 @@ export interface TenantClient {
   writeAndRead(location: string, sizeBytes: number): Promise<{ written: string; read: string }>;
   /** Lists the share's root. Rejects with the client's own words when it is not let in. */
   list(location: string): Promise<string>;
+  /** A TCP connection from there; it ends at once when nobody answers. */
+  connect(address: string, port: number): Duplex;
   /** Unplugs the machine and deletes its port. Safe to repeat. */
   close(): Promise<void>;
 }
 
-export interface TenantClientOptions {
-  cloudUrl: string;
-  cloudsYaml: string;
-  /** The cloud in clouds.yaml that is the tenant's. */
-  cloud: string;
-  network: string;
-  name: string;
-}
+export type TenantClientOptions = ClientMachineOptions & HostOptions;
 
-/** Plugs a client machine into a tenant's network of the embedded cloud, on QEMU hosts. */
+/**
+ * Plugs a client machine into a tenant's network: of the embedded cloud with QEMU hosts when its URL is
+ * given, else of the real cloud that this machine is a host of.
+ */
 export async function plugTenantClient(options: TenantClientOptions): Promise<TenantClient> {
-  const env = { OS_CLIENT_CONFIG_FILE: options.cloudsYaml };
-  const cloud = connectCloud(loadCloudConfig({ cloud: options.cloud, env }));
-  const [network] = await cloud.network.listNetworks({ name: options.network });
-  if (!network) throw new Error(`There is no network ${options.network}`);
-  const port = await cloud.network.createPort({ name: options.name, networkId: network.id });
+  const machine = await (options.cloudUrl === undefined
+    ? plugLinuxbridgeMachine(options)
+    : plugDevcloudMachine(options.cloudUrl, options));
   const directory = await mkdtemp(join(tmpdir(), 'hawser-client-'));
-  const control = `${options.cloudUrl}/devcloud/ports/${port.id}`;
-  const { command } = plugSchema.parse(await post(`${control}/plug`));
-  const inside = insideOf(command);
-  let closed = false;
-
+  const inside = insideOf(machine);
   return {
-    address: port.fixedIps[0]?.ipAddress ?? '',
+    address: machine.address,
     writeAndRead: async (location, sizeBytes) => {
       const sent = join(directory, 'sent');
       const received = join(directory, 'received');
@@ -61,12 +55,9 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
       return { written: await checksum(sent), read: await checksum(received) };
     },
     list: async (location) => inside(commandsFor(location).list),
+    connect: (address, port) => connectFrom(machine, address, port),
     close: async () => {
-      if (closed) return;
-      closed = true;
-      await post(`${control}/unplug`);
-      await cloud.network.deletePort(port.id);
-      await cloud.session.close();
+      await machine.remove();
       await rm(directory, { recursive: true, force: true });
     },
   };
@@ -105,7 +96,7 @@ function commandsFor(location: string): ClientCommands {
   };
 }
 
-function insideOf(command: string[]): (argv: string[]) => Promise<string> {
+function insideOf({ command }: ClientMachine): (argv: string[]) => Promise<string> {
   return async (argv) => {
     const [program = '', ...args] = [...command, ...argv];
     try {
@@ -119,11 +110,24 @@ function insideOf(command: string[]): (argv: string[]) => Promise<string> {
   };
 }
 
-async function post(url: string): Promise<unknown> {
-  const { statusCode, body } = await request(url, { method: 'POST' });
-  const text = await body.text();
-  if (statusCode >= 300) throw new Error(`POST ${url} answered ${statusCode}: ${text}`);
-  return text === '' ? {} : JSON.parse(text);
+/** A process there passes the bytes on, for no socket of ours could be moved into its namespace. */
+const relay = `
+  const [port, host] = process.argv.slice(1);
+  const socket = require('node:net').connect({ host, port, timeout: 10_000 });
+  socket.on('error', () => process.exit(1)).on('close', () => process.exit(0));
+  socket.once('connect', () => socket.setTimeout(0));
+  socket.once('timeout', () => process.exit(1));
+  process.stdin.pipe(socket).pipe(process.stdout);
+`;
+
+function connectFrom({ command }: ClientMachine, address: string, port: number): Duplex {
+  const argv = [...command, process.execPath, '-e', relay, String(port), address];
+  const [program = '', ...args] = argv;
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const duplex = Duplex.from({ readable: child.stdout, writable: child.stdin });
+  child.once('error', (error) => duplex.destroy(error));
+  duplex.once('close', () => child.kill());
+  return duplex;
 }
 
 async function checksum(file: string): Promise<string> {
