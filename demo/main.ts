@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { HawserClient, type ShareView } from '../client/index.js';
-import { startEnvironment, type Environment } from '../dev/environment.js';
+import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.js';
 import { differences, listResources } from '../dev/resources.js';
+import { loadCloudConfig } from '../openstack/cloud-config.js';
+import { connectCloud, type Cloud } from '../openstack/index.js';
 import { plugTenantClient, type TenantClient } from '../dev/tenant-client.js';
 import { Story, mustBe } from './story.js';
 
@@ -21,7 +23,7 @@ async function main(): Promise<void> {
     () =>
       startEnvironment({
         stateDir: fileURLToPath(new URL('../.hawser/demo', import.meta.url)),
-        hosts: 'qemu',
+        cloud: { hosts: 'qemu' },
         fresh: true,
       }),
     ({ webUiUrl, cloudUrl }) => [
@@ -30,25 +32,33 @@ async function main(): Promise<void> {
     ],
   );
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
+  const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
+  const cloud = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
   const clients: TenantClient[] = [];
   try {
-    await tell(story, environment, hawser, clients);
+    await tell(story, { environment, hawser, cloud }, clients);
     if (values.keep) await stay(story, environment);
   } finally {
     for (const client of clients) await client.close();
     await hawser.close();
+    await cloud.session.close();
     await environment.stop();
   }
 }
 
+interface Stage {
+  environment: EmbeddedEnvironment;
+  hawser: HawserClient;
+  /** As its operator sees it. */
+  cloud: Cloud;
+}
+
 async function tell(
   story: Story,
-  environment: Environment,
-  hawser: HawserClient,
+  { environment, hawser, cloud }: Stage,
   clients: TenantClient[],
 ): Promise<void> {
-  const resources = () => listResources(environment.cloudUrl);
-  const before = await resources();
+  const before = await listResources(cloud);
 
   story.title('Two shares on one service instance');
   story.command(`hawser share create --protocol NFS --size 1 --share-network ${shareNetwork}`);
@@ -81,7 +91,9 @@ async function tell(
 
   story.title('The controller dies in the middle of a create');
   const crash = await survive(story, environment, hawser);
-  const volumes = (await resources()).volumes.filter(({ name }) => name.includes(crash.id));
+  const volumes = (await listResources(cloud)).volumes.filter(({ name }) =>
+    name.includes(crash.id),
+  );
   mustBe(volumes.length, 1, `volumes of share ${crash.id}`);
   story.note(`one volume of it exists: ${volumes[0]?.id}`);
 
@@ -101,7 +113,7 @@ async function tell(
     await hawser.waitUntilInstanceDeleted(instance);
   });
   await story.step('the cloud holds what it held before, and nothing else', async () =>
-    mustBe(differences(before, await resources()), [], 'resources added or missing'),
+    mustBe(differences(before, await listResources(cloud)), [], 'resources added or missing'),
   );
   story.title(`All of it was seen, in ${story.elapsed}.`);
 }
@@ -150,7 +162,7 @@ async function useShare(
 /** Kills the worker while the volume is being formatted, and lets another one finish the share. */
 async function survive(
   story: Story,
-  environment: Environment,
+  environment: EmbeddedEnvironment,
   hawser: HawserClient,
 ): Promise<ShareView> {
   const id = 'demo-crash';
@@ -176,7 +188,7 @@ async function survive(
   );
 }
 
-async function stay(story: Story, environment: Environment): Promise<void> {
+async function stay(story: Story, environment: EmbeddedEnvironment): Promise<void> {
   story.note(`Still running, to look at: ${environment.webUiUrl}. Ctrl-C ends it.`);
   await new Promise<void>((resolve) => process.once('SIGINT', () => resolve()));
 }

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { endProcess } from '../devcloud/hosts/processes.js';
-import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import { project } from '../setup/tools.mjs';
+import { isEmbedded, type EmbeddedCloud, type ExistingCloud } from './cloud.js';
 import {
   PIDS,
   claimStateDirectory,
@@ -10,7 +10,6 @@ import {
   requireSameHosts,
   writeHawserYaml,
   type BackendOverrides,
-  type CloudFacts,
 } from './files.js';
 import { partsOf, type CloudReady, type Part } from './parts.js';
 import { makePlan, type Plan } from './plan.js';
@@ -18,7 +17,7 @@ import { ProcessRecords } from './process-records.js';
 
 export interface EnvironmentOptions {
   stateDir: string;
-  hosts: HostsKind;
+  cloud: EmbeddedCloud | ExistingCloud;
   /** Default: free ones. */
   ports?: { temporal?: number; webUi?: number; cloud?: number };
   /** Told what happens, in words for people. */
@@ -29,12 +28,10 @@ export interface EnvironmentOptions {
   temporalDatabase?: 'file' | 'memory';
   /** Empties the state directory first. */
   fresh?: boolean;
-  /** More arguments for the embedded cloud, for instance its latencies. */
-  cloudArguments?: string[];
   /** Gives up starting; what was started is ended. */
   signal?: AbortSignal;
   /** Backends beside `generic`, once the cloud is there. */
-  moreBackends?: (cloud: CloudFacts) => BackendOverrides;
+  moreBackends?: (cloud: ExistingCloud) => BackendOverrides;
   /** Told when a process ends and nobody asked it to. */
   onUnexpectedEnd?: (process: Part, how: string) => void;
 }
@@ -45,19 +42,20 @@ export interface Finished {
   stderr: string;
 }
 
-/** Temporal, an embedded cloud and workers, ready to use; `stop` leaves nothing running. */
+/** Temporal and workers on a cloud, ready to use; `stop` leaves nothing running that it started. */
 export interface Environment {
   stateDir: string;
   temporalAddress: string;
   webUiUrl: string;
-  cloudUrl: string;
   /** Names the clouds `hawser` (the operator) and `demo` (a tenant). */
   cloudsYaml: string;
   configPath: string;
   /** What makes programs speak to this environment. */
   env: NodeJS.ProcessEnv;
   temporal: Part;
-  cloud: Part;
+  /** Only an embedded cloud can be told what to do, at this address, and started again. */
+  cloudUrl?: string;
+  cloud?: Part;
   worker: Part;
   workers: Part[];
   /** Runs the command line and returns what it said. */
@@ -68,10 +66,16 @@ export interface Environment {
   stop(): Promise<void>;
 }
 
+export type EmbeddedEnvironment = Environment & Required<Pick<Environment, 'cloudUrl' | 'cloud'>>;
+
 /**
  * Starts an environment, or starts it again where its state directory left off. What a killed former one
  * left running is ended first. Throws `StartFailed` or `StateInUse`, with nothing left running.
  */
+export async function startEnvironment(
+  options: EnvironmentOptions & { cloud: EmbeddedCloud },
+): Promise<EmbeddedEnvironment>;
+export async function startEnvironment(options: EnvironmentOptions): Promise<Environment>;
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const stateDir = resolve(options.stateDir);
   claimStateDirectory(stateDir);
@@ -81,7 +85,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     if (strays.length > 0) options.onProgress?.('Ending what an earlier run left behind');
     await Promise.all(strays.map((stray) => endProcess(stray, STRAY_PATIENCE_MS)));
     if (options.fresh) emptyStateDirectory(stateDir);
-    requireSameHosts(stateDir, options.hosts);
+    requireSameHosts(stateDir, isEmbedded(options.cloud) ? options.cloud.hosts : 'openstack');
     return await startParts(await makePlan(stateDir, options), records);
   } catch (error) {
     records.release();
@@ -99,23 +103,43 @@ async function startParts(plan: Plan, records: ProcessRecords): Promise<Environm
   };
   plan.signal?.addEventListener('abort', () => void stop());
   try {
-    say(`Starting Temporal and the embedded cloud (${plan.hosts} hosts)`);
-    const [ready] = await allOrThrow([cloud.startAndAsk(), temporal.startAndAsk()]);
+    const alsoCloud = isEmbedded(plan.cloud) ? ` and an embedded cloud (${plan.cloud.hosts})` : '';
+    say(`Starting Temporal${alsoCloud}`);
+    const [{ existing, embedded }] = await allOrThrow([
+      openCloud(plan.cloud, cloud),
+      temporal.startAndAsk(),
+    ]);
     plan.signal?.throwIfAborted();
-    writeHawserYaml(plan.configPath, ready, plan.keys, plan.moreBackends?.(ready) ?? {});
+    writeHawserYaml(plan.configPath, existing, plan.keys, plan.moreBackends?.(existing) ?? {});
     say('Starting the worker');
     await allOrThrow(workers.map((worker) => worker.start()));
-    return environmentOf(plan, ready, { temporal, cloud, workers, stop });
+    return { ...environmentOf(plan, existing, { temporal, workers, stop }), ...embedded };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+/** An embedded cloud is started; then it is one like any other, which may be told things beside. */
+async function openCloud(
+  wanted: Plan['cloud'],
+  part: Part<CloudReady>,
+): Promise<{
+  existing: ExistingCloud;
+  embedded: Pick<EmbeddedEnvironment, 'cloud' | 'cloudUrl'> | undefined;
+}> {
+  if (!isEmbedded(wanted)) return { existing: wanted, embedded: undefined };
+  const { url, cloudsYaml } = await part.startAndAsk();
+  return {
+    existing: { cloudsYaml, backend: { ssh_proxy: url } },
+    embedded: { cloud: part, cloudUrl: url },
+  };
+}
+
 function environmentOf(
   { stateDir, temporalAddress, webUiUrl, configPath, env }: Plan,
-  { url: cloudUrl, cloudsYaml }: CloudReady,
-  parts: Pick<Environment, 'temporal' | 'cloud' | 'workers' | 'stop'>,
+  { cloudsYaml }: ExistingCloud,
+  parts: Pick<Environment, 'temporal' | 'workers' | 'stop'>,
 ): Environment {
   const [worker] = parts.workers;
   if (!worker) throw new Error('an environment has at least one worker');
@@ -123,7 +147,6 @@ function environmentOf(
     stateDir,
     temporalAddress,
     webUiUrl,
-    cloudUrl,
     cloudsYaml,
     configPath,
     env,

@@ -10,6 +10,7 @@ import {
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { generateHostKey } from '../ssh/host-key.js';
+import type { ExistingCloud } from './cloud.js';
 
 /** Written into every state directory, so that nothing else is ever deleted as one. */
 const MARK = '.hawser-state';
@@ -70,25 +71,20 @@ export function ensureKeyPair(directory: string): KeyPair {
   return files;
 }
 
-export interface CloudFacts {
-  url: string;
-  cloudsYaml: string;
-}
-
 /** Options of backends beside `generic`, each on top of what `generic` has. */
 export type BackendOverrides = Record<string, Record<string, unknown>>;
 
-/** hawser.yaml for the embedded cloud. */
+/** hawser.yaml for a cloud that was seeded as the embedded one is. */
 export function writeHawserYaml(
   file: string,
-  cloud: CloudFacts,
+  cloud: ExistingCloud,
   keys: KeyPair,
   moreBackends: BackendOverrides,
 ): void {
   const generic = {
     os_cloud: 'hawser',
     os_client_config_file: cloud.cloudsYaml,
-    ssh_proxy: cloud.url,
+    ...cloud.backend,
     path_to_private_key: keys.privateKey,
     path_to_public_key: keys.publicKey,
     service_instance_user: 'manila',

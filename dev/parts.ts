@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { project } from '../setup/tools.mjs';
+import { isEmbedded } from './cloud.js';
 import { OwnedProcess, type OwnedProcessSpec } from './owned-process.js';
 import type { Plan } from './plan.js';
 import type { ProcessRecords } from './process-records.js';
@@ -83,8 +84,9 @@ export function partsOf(plan: Plan, records: ProcessRecords) {
     onUnexpectedEnd,
   );
 
+  const embedded = isEmbedded(plan.cloud) ? plan.cloud : undefined;
   const cloudFlags = ['--state', join(stateDir, 'cloud'), '--port', String(ports.cloud)];
-  const hostFlags = ['--hosts', plan.hosts, '--image', plan.imageFile];
+  const hostFlags = embedded ? ['--hosts', embedded.hosts, '--image', plan.imageFile] : [];
   const cloud = new Part(
     {
       ...owned,
@@ -95,7 +97,7 @@ export function partsOf(plan: Plan, records: ProcessRecords) {
         'devcloud/main.ts',
         ...cloudFlags,
         ...hostFlags,
-        ...(plan.cloudArguments ?? []),
+        ...(embedded?.arguments ?? []),
       ],
       ready: { line: (text) => parseLine(cloudReady, text) },
       readyWithinMs: 60_000,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serviceImagePath, temporalPath } from '../setup/tools.mjs';
+import { isEmbedded } from './cloud.js';
 import type { EnvironmentOptions } from './environment.js';
 import { childEnvironment, ensureKeyPair, type KeyPair } from './files.js';
 import { freePort, requirePort } from './ports.js';
@@ -31,7 +32,10 @@ export async function makePlan(stateDir: string, options: EnvironmentOptions): P
     ...options,
     stateDir,
     temporalProgram,
-    imageFile: options.hosts === 'qemu' ? serviceImagePath() : stubImage(stateDir),
+    imageFile:
+      isEmbedded(options.cloud) && options.cloud.hosts === 'qemu'
+        ? serviceImagePath()
+        : stubImage(stateDir),
     ports,
     temporalAddress,
     webUiUrl: `http://127.0.0.1:${ports.webUi}`,

@@ -8,13 +8,11 @@ import type { Cloud } from './cloud.js';
 import { faultPlan } from './faults.js';
 import { defaultQuotas, type QuotaService } from './quotas.js';
 import type { RequestLog } from './request-log.js';
-import { resourcesOf } from './resources.js';
 import { defaultSettings, getSetting, type SettingName } from './settings.js';
 
 /**
  * What no real cloud has: knobs for tests and demos, without a token, on loopback only.
  *
- *   GET    /devcloud/resources            everything there is, as {id, name, project, status} by kind
  *   GET    /devcloud/latencies            milliseconds by transition; PUT changes those given
  *   GET    /devcloud/settings             {tokenSeconds}; PUT changes those given
  *   GET    /devcloud/quotas               limits by project and service
@@ -38,7 +36,6 @@ export const control = (requests: RequestLog): Service => ({
   prefix: '/devcloud',
   errorBody: ({ status, message }) => ({ error: { status, message } }),
   routes(app, cloud) {
-    app.get('/resources', open, () => resourcesOf(cloud.tables));
     knobRoutes(app, cloud);
     quotaRoutes(app, cloud);
     faultRoutes(app, cloud);

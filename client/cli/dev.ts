@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, delimiter, join, relative } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import pc from 'picocolors';
-import type { Environment } from '../../dev/environment.js';
+import type { EmbeddedEnvironment } from '../../dev/environment.js';
 import { runUntilSignalled } from './run-until-signalled.js';
 import type { GlobalOptions } from './session.js';
 import { list } from './tables.js';
@@ -53,7 +53,7 @@ async function runDev(options: DevOptions, signal: AbortSignal): Promise<void> {
   try {
     const environment = await startEnvironment({
       stateDir: options.state,
-      hosts,
+      cloud: { hosts },
       fresh: options.fresh,
       ports: { temporal: options.temporalPort, webUi: options.uiPort, cloud: options.cloudPort },
       onProgress: (message) => say(`${message} …`),
@@ -80,7 +80,7 @@ async function runDev(options: DevOptions, signal: AbortSignal): Promise<void> {
   }
 }
 
-type Part = Environment['worker'];
+type Part = EmbeddedEnvironment['worker'];
 
 /** Something killed it, maybe to see what happens: this is what a supervisor would do. */
 async function startAgain(part: Part, how: string, broken: AbortController): Promise<void> {
@@ -94,12 +94,12 @@ async function startAgain(part: Part, how: string, broken: AbortController): Pro
 }
 
 /** Where everything is, for programs. */
-function facts(environment: Environment): Record<string, string> {
+function facts(environment: EmbeddedEnvironment): Record<string, string> {
   const { webUiUrl, temporalAddress, cloudUrl, cloudsYaml, configPath, stateDir } = environment;
   return { webUiUrl, temporalAddress, cloudUrl, cloudsYaml, configPath, stateDir, shareNetwork };
 }
 
-function summary(environment: Environment, options: DevOptions, hosts: Hosts): string {
+function summary(environment: EmbeddedEnvironment, options: DevOptions, hosts: Hosts): string {
   const { webUiUrl, temporalAddress, cloudUrl, cloudsYaml, stateDir } = environment;
   const hawser = invocation();
   const machines = hosts === 'qemu' ? 'QEMU machines' : 'simulated machines';

@@ -70,7 +70,7 @@ test('a volume whose attachment was not answered is not attached again', async (
     nonRetryable: false,
   });
   await bench.steps.attachVolume(at);
-  const { attachments: made } = await listResources(rig.devcloud.url);
+  const { attachments: made } = await listResources(rig.operator);
   expect(made).toHaveLength(1);
   await bench.steps.detachVolume(at);
 });

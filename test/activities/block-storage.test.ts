@@ -111,7 +111,7 @@ describe("a share's volume", () => {
     const { name, metadata } = await rig.operator.blockStorage.getVolume(volumeId);
     await rig.operator.blockStorage.createVolume({ name, metadata, sizeGib: 1 });
     await bench.steps.deleteVolume(ref);
-    expect((await listResources(rig.devcloud.url)).volumes).toMatchObject([{ id: kept.volumeId }]);
+    expect((await listResources(rig.operator)).volumes).toMatchObject([{ id: kept.volumeId }]);
     await bench.steps.deleteVolume(ref);
     expect(await bench.steps.findVolume(ref)).toBeUndefined();
     await bench.steps.deleteVolume(other);

@@ -126,7 +126,7 @@ describe("an instance's server", () => {
     const server = { backend: bench.backend, serverId };
     expect(await bench.steps.serverExists(server)).toBe(true);
     await bench.steps.deleteServer(ref);
-    expect((await listResources(rig.devcloud.url)).servers).toEqual([]);
+    expect((await listResources(rig.operator)).servers).toEqual([]);
     expect(await keypair()).toBeUndefined();
     expect(await bench.steps.serverExists(server)).toBe(false);
     await bench.steps.deleteServer(ref);

@@ -26,7 +26,7 @@ beforeEach(async () => {
 afterEach(() => rig.devcloud.reset());
 
 const named = async (kind: 'networks' | 'securityGroups', name: string) =>
-  (await listResources(rig.devcloud.url))[kind].filter((one) => one.name === name);
+  (await listResources(rig.operator))[kind].filter((one) => one.name === name);
 
 const serviceNetworks = () => named('networks', bench.options.service_network_name);
 const groups = () => named('securityGroups', bench.options.service_instance_security_group);

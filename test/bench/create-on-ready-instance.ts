@@ -31,7 +31,7 @@ interface Timing {
 
 async function main(): Promise<void> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hawser-bench-'));
-  const environment = await startEnvironment({ stateDir, hosts: 'qemu' });
+  const environment = await startEnvironment({ stateDir, cloud: { hosts: 'qemu' } });
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
   try {
     await create(hawser, 'warm-up', 'NFS');

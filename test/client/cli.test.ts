@@ -15,7 +15,7 @@ let client: HawserClient;
 beforeAll(async () => {
   environment = await startEnvironment({
     stateDir,
-    hosts: 'simulated',
+    cloud: { hosts: 'simulated' },
     temporalDatabase: 'memory',
   });
   client = await HawserClient.connect({ address: environment.temporalAddress });

@@ -5,11 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HawserClient } from '../../client/index.js';
-import {
-  startEnvironment,
-  type Environment,
-  type EnvironmentOptions,
-} from '../../dev/environment.js';
+import { startEnvironment, type EnvironmentOptions } from '../../dev/environment.js';
 import { freePort } from '../../dev/ports.js';
 import { identify, isAlive, type OwnedProcess } from '../../devcloud/hosts/processes.js';
 import { project } from '../../setup/tools.mjs';
@@ -26,8 +22,12 @@ afterEach(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-async function start(options: Partial<EnvironmentOptions> = {}): Promise<Environment> {
-  const environment = await startEnvironment({ stateDir, hosts: 'simulated', ...options });
+async function start(options: Partial<EnvironmentOptions> = {}) {
+  const environment = await startEnvironment({
+    stateDir,
+    cloud: { hosts: 'simulated' },
+    ...options,
+  });
   running.push(environment);
   return environment;
 }
@@ -45,7 +45,7 @@ const share = {
 describe('an environment', { timeout: 180_000 }, () => {
   it('serves shares, ends without a trace, and goes on where it was', async () => {
     const first = await start();
-    const parts = identities([first.temporal.pid, first.cloud.pid, first.worker.pid]);
+    const parts = identities([first.temporal.pid, first.cloud?.pid, first.worker.pid]);
     expect(parts).toHaveLength(3);
     const client = await HawserClient.connect({ address: first.temporalAddress });
     await client.createShare(share);
@@ -62,7 +62,9 @@ describe('an environment', { timeout: 180_000 }, () => {
     await again.waitUntilDeleted(share.id);
     await again.close();
     await second.stop();
-    await expect(start({ hosts: 'qemu' })).rejects.toThrow('Go on with --hosts simulated');
+    await expect(start({ cloud: { hosts: 'qemu' } })).rejects.toThrow(
+      'Go on with --hosts simulated',
+    );
   });
 
   it('whose port is taken names it, and starts nothing', async () => {

@@ -136,15 +136,8 @@ test('it ends when its parent is gone, if told so', async () => {
 test('its control is on loopback only, and needs no token', async () => {
   const { url } = await start('--port', '0');
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-  const resources = await call('GET', `${url}/devcloud/resources`);
-  expect(resources.body).toMatchObject({
-    servers: [],
-    networks: [
-      { name: 'public', project: 'admin' },
-      { name: 'demo-net', project: 'demo' },
-    ],
-    routerInterfaces: [{ project: 'demo' }],
-  });
+  const quotas = await call('GET', `${url}/devcloud/quotas`);
+  expect(quotas.body).toMatchObject({ demo: { compute: { instances: 10 } } });
 });
 
 test('two processes do not work on the same state', async () => {

@@ -8,6 +8,7 @@ import { differences, listResources, type Resources } from '../../dev/resources.
 import { plugTenantClient, type TenantClient } from '../../dev/tenant-client.js';
 import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { connectCloud, type Cloud } from '../../openstack/index.js';
+import { cloudUnderTest } from '../support/cloud-under-test.js';
 
 let stateDir: string;
 let environment: Environment;
@@ -19,10 +20,10 @@ const shareNetwork = 'demo-net/demo-subnet';
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-e2e-'));
-  environment = await startEnvironment({ stateDir, hosts: 'qemu' });
+  environment = await startEnvironment({ stateDir, cloud: cloudUnderTest() });
   const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
   cloud = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
-  before = await listResources(environment.cloudUrl);
+  before = await listResources(cloud);
   [friend, stranger] = await Promise.all([plug('friend'), plug('stranger')]);
 });
 
@@ -182,5 +183,5 @@ test('when everything is deleted the cloud is what it was before', async () => {
   await hawser(`instance delete ${nfs.serviceInstance}`);
   await friend.close();
   await stranger.close();
-  expect(differences(before, await listResources(environment.cloudUrl))).toEqual([]);
+  expect(differences(before, await listResources(cloud))).toEqual([]);
 });

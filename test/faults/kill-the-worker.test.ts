@@ -5,7 +5,7 @@ import { request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { HawserClient } from '../../client/index.js';
-import { startEnvironment, type Environment } from '../../dev/environment.js';
+import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
 import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { connectCloud, type Cloud } from '../../openstack/index.js';
@@ -87,7 +87,7 @@ const instanceDeletions: Record<NetworkName, Moment> = {
 };
 
 let stateDir: string;
-let environment: Environment;
+let environment: EmbeddedEnvironment;
 let hawser: HawserClient;
 let operator: Cloud;
 let tenant: Cloud;
@@ -96,7 +96,7 @@ let before: Resources;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-kill-'));
-  environment = await startEnvironment({ stateDir, hosts: 'simulated' });
+  environment = await startEnvironment({ stateDir, cloud: { hosts: 'simulated' } });
   const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
   operator = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
   tenant = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
@@ -104,7 +104,7 @@ beforeAll(async () => {
     networkNames.map((name, at) => createTenantNetwork(tenant, name, `10.20.${at}.0/24`)),
   );
   hawser = await HawserClient.connect({ address: environment.temporalAddress });
-  before = await listResources(environment.cloudUrl);
+  before = await listResources(operator);
 });
 
 afterAll(async () => {
@@ -176,7 +176,7 @@ test('creates whose worker is killed at five moments all end available, with one
     const ports = await operator.network.listPorts({ name: `hawser-${instance.id}` });
     expect(ports).toHaveLength(1);
   }
-  const after = await listResources(environment.cloudUrl);
+  const after = await listResources(operator);
   expect(after.servers).toHaveLength(networkNames.length);
   expect(after.securityGroups).toHaveLength(before.securityGroups.length + 1);
 }, 180_000);
@@ -190,7 +190,7 @@ test('deletes whose worker is killed at five moments all end with nothing left o
     );
     await hawser.waitUntilDeleted(id);
   }
-  expect((await listResources(environment.cloudUrl)).volumes).toEqual([]);
+  expect((await listResources(operator)).volumes).toEqual([]);
 }, 180_000);
 
 test('instance deletions whose worker is killed amidst them leave the cloud as it was', async () => {
@@ -205,6 +205,6 @@ test('instance deletions whose worker is killed amidst them leave the cloud as i
     );
     await hawser.waitUntilInstanceDeleted(id);
   }
-  expect(differences(before, await listResources(environment.cloudUrl))).toEqual([]);
+  expect(differences(before, await listResources(operator))).toEqual([]);
   for (const network of networks) await network.remove();
 }, 120_000);

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { HawserClient, type ShareSpec, type ShareView } from '../../client/index.js';
-import { startEnvironment, type Environment } from '../../dev/environment.js';
+import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
 import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { connectCloud, type Cloud } from '../../openstack/index.js';
@@ -34,7 +34,7 @@ function withWrongPasswords(cloudsYaml: string): string {
 }
 
 let stateDir: string;
-let environment: Environment;
+let environment: EmbeddedEnvironment;
 let hawser: HawserClient;
 let operator: Cloud;
 let tenant: Cloud;
@@ -42,7 +42,7 @@ let before: Resources;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-trouble-'));
-  environment = await startEnvironment({ stateDir, hosts: 'simulated', moreBackends });
+  environment = await startEnvironment({ stateDir, cloud: { hosts: 'simulated' }, moreBackends });
   const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
   operator = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
   tenant = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
@@ -105,13 +105,13 @@ async function create(changes: Partial<ShareSpec> = {}): Promise<ShareView> {
 
 /** A create that fails as it should, and leaves the cloud as it was. */
 async function failingCreate(changes: Partial<ShareSpec> = {}): Promise<ShareView['error']> {
-  before = await listResources(environment.cloudUrl);
+  before = await listResources(operator);
   const { id, status, error } = await create(changes);
   expect(status).toBe('error');
   await hawser.deleteShare(id);
   await hawser.waitUntilDeleted(id);
   await removeInstances();
-  expect(differences(before, await listResources(environment.cloudUrl))).toEqual([]);
+  expect(differences(before, await listResources(operator))).toEqual([]);
   return error;
 }
 

@@ -16,7 +16,7 @@ const shareNetwork = 'demo-net/demo-subnet';
 
 async function main(): Promise<void> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hawser-histories-'));
-  const environment = await startEnvironment({ stateDir, hosts: 'simulated' });
+  const environment = await startEnvironment({ stateDir, cloud: { hosts: 'simulated' } });
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
   try {
     await live(hawser, environment.worker);

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import type { EmbeddedCloud, ExistingCloud } from '../../dev/cloud.js';
+
+const backendSchema = z.record(z.string(), z.unknown());
+
+/**
+ * The cloud that the end-to-end suite runs on: the embedded one with QEMU hosts, or the one whose clouds.yaml
+ * `HAWSER_TEST_CLOUDS_YAML` names. `HAWSER_TEST_BACKEND` then holds, as JSON, the options of hawser.yaml by
+ * which a worker reaches that cloud's service instances.
+ */
+export function cloudUnderTest(): EmbeddedCloud | ExistingCloud {
+  const { HAWSER_TEST_CLOUDS_YAML: cloudsYaml, HAWSER_TEST_BACKEND: backend = '{}' } = process.env;
+  if (!cloudsYaml) return { hosts: 'qemu' };
+  return { cloudsYaml, backend: backendSchema.parse(JSON.parse(backend)) };
+}
