@@ -8,6 +8,7 @@ interface Body {
   body?: unknown;
   query?: Query;
   microversion?: string;
+  headers?: Record<string, string>;
 }
 
 export type Api = ReturnType<typeof createApi>;
@@ -40,8 +41,8 @@ export function createApi(requester: Requester, service: Service, microversion?:
       listAll(requester, { service, microversion, path, query }, key, schema),
 
     /** Asks for deletion; already gone is success. Most services delete later: look again. */
-    remove: async (path: string): Promise<void> => {
-      await unlessNotFound(send('DELETE', path));
+    remove: async (path: string, rest: Body = {}): Promise<void> => {
+      await unlessNotFound(send('DELETE', path, rest));
     },
   };
 }

@@ -11,6 +11,16 @@ export type Filter<Fields> = {
     Exclude<Fields[Field], null> | readonly Exclude<Fields[Field], null>[] | undefined;
 };
 
+/** Refused with 412 if somebody has changed the thing since it was seen with this revision number. */
+export interface Condition {
+  ifRevision: number | null;
+}
+
+const ifMatch = (condition: Condition | undefined): Record<string, string> =>
+  typeof condition?.ifRevision === 'number'
+    ? { 'if-match': `revision_number=${condition.ifRevision}` }
+    : {};
+
 /** All of Neutron's collections work alike. */
 export function createCollection<Fields, Item extends { id: string }>(
   neutron: Api,
@@ -33,10 +43,18 @@ export function createCollection<Fields, Item extends { id: string }>(
       return items.filter((item) => fits(item, query));
     },
 
-    update: async (id: string, fields: Record<string, unknown>): Promise<Item> =>
-      neutron.call('PUT', root + path`/${id}`, singular, schema, { body: { [singular]: fields } }),
+    update: async (
+      id: string,
+      fields: Record<string, unknown>,
+      condition?: Condition,
+    ): Promise<Item> =>
+      neutron.call('PUT', root + path`/${id}`, singular, schema, {
+        body: { [singular]: fields },
+        headers: ifMatch(condition),
+      }),
 
-    remove: async (id: string): Promise<void> => neutron.remove(root + path`/${id}`),
+    remove: async (id: string, condition?: Condition): Promise<void> =>
+      neutron.remove(root + path`/${id}`, { headers: ifMatch(condition) }),
   };
 }
 

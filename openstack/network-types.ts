@@ -57,6 +57,9 @@ export const portFields = z.object({
   security_groups: list(z.string()),
   status: z.string(),
   admin_state_up: z.boolean(),
+  revision_number: optional(z.number()),
+  'binding:host_id': text,
+  'binding:vif_type': text,
 });
 
 export const routerFields = z.object({
@@ -90,10 +93,15 @@ export const networkSchema = networkFields.transform(
   }),
 );
 export const subnetSchema = subnetFields.transform(camelKeys);
-export const portSchema = portFields.transform(({ security_groups, ...rest }) => ({
-  ...camelKeys(rest),
-  securityGroupIds: security_groups,
-}));
+export const portSchema = portFields.transform(
+  ({ security_groups, 'binding:host_id': hostId, 'binding:vif_type': vifType, ...rest }) => ({
+    ...camelKeys(rest),
+    securityGroupIds: security_groups,
+    /** Where it is bound, and how; empty for anybody but administrators. */
+    hostId,
+    vifType,
+  }),
+);
 export const routerSchema = routerFields.transform(camelKeys);
 export const securityGroupSchema = securityGroupFields.transform(camelKeys);
 export const securityGroupRuleSchema = securityGroupRuleFields.transform(camelKeys);
@@ -133,6 +141,8 @@ export interface NewPort extends Named {
   deviceId?: string | undefined;
   deviceOwner?: string | undefined;
   macAddress?: string | undefined;
+  /** The host to bind it to, as its L2 agent calls itself; for administrators. */
+  hostId?: string | undefined;
   adminStateUp?: boolean | undefined;
 }
 

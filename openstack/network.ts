@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createApi } from './api.js';
 import { snakeKeys } from './case.js';
-import { createCollection } from './network-collection.js';
+import { type Condition, createCollection } from './network-collection.js';
 import {
   type Network,
   type NewNetwork,
@@ -99,8 +99,11 @@ export function createNetworks(requester: Requester) {
     getPort: ports.get,
     findPort: ports.find,
     listPorts: ports.list,
-    updatePort: async (id: string, port: Partial<Omit<NewPort, 'networkId'>>) =>
-      ports.update(id, portRequest(port)),
+    updatePort: async (
+      id: string,
+      port: Partial<Omit<NewPort, 'networkId'>>,
+      condition?: Condition,
+    ) => ports.update(id, portRequest(port), condition),
     deletePort: ports.remove,
 
     createRouter: async (router: NewRouter) => routers.create(routerRequest(router)),
@@ -149,8 +152,9 @@ export function createNetworks(requester: Requester) {
   };
 }
 
-const portRequest = ({ fixedIps, securityGroupIds, ...port }: Partial<NewPort>) => ({
+const portRequest = ({ fixedIps, securityGroupIds, hostId, ...port }: Partial<NewPort>) => ({
   ...snakeKeys(port),
+  'binding:host_id': hostId,
   fixed_ips: fixedIps?.map(snakeKeys),
   security_groups: securityGroupIds,
 });

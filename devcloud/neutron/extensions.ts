@@ -20,6 +20,7 @@ const aliases = [
   'provider',
   'quota_details',
   'quotas',
+  'revision-if-match',
   'router',
   'router_availability_zone',
   'security-group',

@@ -102,11 +102,15 @@ export function updatePort(cloud: Cloud, caller: Caller, row: Port, ask: PortFie
   return cloud.tables.ports.put({ ...next, ...bindingOf(next, ask), ...pairsOf(next, ask) });
 }
 
-/** A port is up as soon as it is bound to a host and has a device. */
+/** The one host with an L2 agent. On any other, binding fails as on a host whose agent is dead. */
+export const isBound = ({ bindingHostId }: { bindingHostId: string }): boolean =>
+  bindingHostId === 'devcloud';
+
+/** A port is up as soon as it is bound and has a device. */
 function bindingOf(row: Port, ask: PortFields): Partial<Port> {
   const bindingHostId =
     ask['binding:host_id'] === undefined ? row.bindingHostId : (ask['binding:host_id'] ?? '');
-  return { bindingHostId, status: bindingHostId && row.deviceId ? 'ACTIVE' : 'DOWN' };
+  return { bindingHostId, status: isBound({ bindingHostId }) && row.deviceId ? 'ACTIVE' : 'DOWN' };
 }
 
 const pairsOf = (row: Port, ask: PortFields): Partial<Port> =>

@@ -4,7 +4,7 @@ import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
 import { neutronError, notAllowed, portNotFound } from './errors.js';
 import { readRoutes } from './listing.js';
-import { createPort, portFields, updatePort, type PortFields } from './port-changes.js';
+import { createPort, isBound, portFields, updatePort, type PortFields } from './port-changes.js';
 import { answer, findOwn, parseResource, type Kind } from './resource.js';
 import type { Port } from './rows.js';
 import { tagRoutes } from './tags.js';
@@ -55,9 +55,14 @@ export const portKind: Kind<Port> = {
 const bindingView = (row: Port) => ({
   'binding:host_id': row.bindingHostId,
   'binding:profile': row.bindingProfile,
-  'binding:vif_type': row.bindingHostId ? 'ovs' : 'unbound',
-  'binding:vif_details': row.bindingHostId ? { port_filter: true, connectivity: 'l2' } : {},
+  'binding:vif_type': vifTypeOf(row),
+  'binding:vif_details': isBound(row) ? { port_filter: true, connectivity: 'l2' } : {},
 });
+
+function vifTypeOf(row: Port): string {
+  if (isBound(row)) return 'ovs';
+  return row.bindingHostId ? 'binding_failed' : 'unbound';
+}
 
 /** `fixed_ips=ip_address=10.0.0.5` or `subnet_id=…`, as clients write it. */
 function hasFixedIp(fixedIps: Port['fixedIps'], filter: string): boolean {
@@ -81,6 +86,7 @@ export function portRoutes(app: FastifyInstance, cloud: Cloud): void {
 
   app.put<{ Params: { id: string } }>('/v2.0/ports/:id', operation('port.update'), (request) => {
     const row = findOwn(portKind, cloud, request.caller, request.params.id);
+    revisionMustFit(row, request.headers['if-match']);
     const ask = parseResource('port', portFields, request.body);
     bindingForAdmins(request.caller, ask, 'update_port');
     return answer(portKind, updatePort(cloud, request.caller, row, ask), cloud, request.caller);
@@ -90,7 +96,9 @@ export function portRoutes(app: FastifyInstance, cloud: Cloud): void {
     '/v2.0/ports/:id',
     operation('port.delete'),
     (request, reply) => {
-      deletePort(cloud, findOwn(portKind, cloud, request.caller, request.params.id));
+      const row = findOwn(portKind, cloud, request.caller, request.params.id);
+      revisionMustFit(row, request.headers['if-match']);
+      deletePort(cloud, row);
       return reply.status(204).send();
     },
   );
@@ -99,6 +107,16 @@ export function portRoutes(app: FastifyInstance, cloud: Cloud): void {
 function bindingForAdmins(caller: Caller, ask: PortFields, action: string): void {
   const reserved = ['binding:host_id', 'binding:profile'].find((key) => key in ask);
   if (reserved && !caller.isAdmin) throw notAllowed(`${action} and rule:${action}:${reserved}`);
+}
+
+function revisionMustFit({ revision }: Port, condition: string | undefined): void {
+  const wanted = condition?.split('revision_number=')[1];
+  if (wanted === undefined || Number(wanted) === revision) return;
+  throw neutronError(
+    412,
+    'HTTPPreconditionFailed',
+    `Constrained to ${wanted}, but current revision is ${revision}`,
+  );
 }
 
 const routerOwners = ['network:router_interface', 'network:router_gateway', 'network:floatingip'];

@@ -104,6 +104,23 @@ describe('networks', () => {
     });
   });
 
+  test('bind ports to hosts, and change them only as they were seen', async () => {
+    const admin = connectCloud(config('hawser'));
+    onTestFinished(() => admin.session.close());
+    const { network } = admin;
+    const { id: networkId } = await network.createNetwork({ name: 'n4' });
+    const port = await network.createPort({ networkId, deviceId: 'd', hostId: 'devcloud' });
+    expect(port).toMatchObject({ hostId: 'devcloud', vifType: 'ovs', status: 'ACTIVE' });
+    const seen = { ifRevision: port.revisionNumber };
+    expect(await network.updatePort(port.id, { hostId: 'nowhere' }, seen)).toMatchObject({
+      vifType: 'binding_failed',
+      status: 'DOWN',
+    });
+    expect((await refusal(network.updatePort(port.id, { name: 'late' }, seen))).status).toBe(412);
+    expect((await refusal(network.deletePort(port.id, seen))).status).toBe(412);
+    await network.deletePort(port.id);
+  });
+
   test('carry subnets, routers and ports', async () => {
     const { network } = cloud;
     const net = await network.createNetwork({ name: 'n3' });
