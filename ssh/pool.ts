@@ -1,7 +1,7 @@
 import { type Command, encodeCommand } from './command.js';
 import { type Host, type Login, connect } from './connect.js';
 import { Connection } from './connection.js';
-import { CommandTimedOut } from './errors.js';
+import { CommandTimedOut, HostUnreachable } from './errors.js';
 import { type Output, execute } from './execute.js';
 import { publicKeyOf } from './host-key.js';
 import { orAborted } from './or-aborted.js';
@@ -17,6 +17,8 @@ export interface SshPoolOptions {
   password?: string | undefined;
   /** `http://host:port`, asked for tunnels by HTTP CONNECT. */
   proxy?: string | undefined;
+  /** Awaited before each new connection, for the host to be within reach; what it throws is thrown as it is. */
+  beforeConnect?: ((address: string) => Promise<void>) | undefined;
   /** @default 60_000 */
   connectTimeoutMs?: number | undefined;
   /** How often a quiet host is asked for a sign of life. @default 10_000 */
@@ -38,6 +40,7 @@ export interface SshPoolOptions {
  */
 export class SshPool {
   readonly #login: Login;
+  readonly #beforeConnect: (address: string) => Promise<void>;
   readonly #limits: { maxSessions: number; idleMs: number };
   readonly #connections = new Map<string, Promise<Connection>>();
   readonly #live = new Set<Connection>();
@@ -51,6 +54,7 @@ export class SshPool {
     }
     // A key that needs a passphrase shows here, not at the first command.
     if (privateKey !== undefined) publicKeyOf(privateKey);
+    this.#beforeConnect = options.beforeConnect ?? (async () => undefined);
     const { connectTimeoutMs = 60_000, keepAliveMs = 10_000 } = options;
     this.#login = { user, privateKey, password, proxy, connectTimeoutMs, keepAliveMs };
     const { maxSessionsPerConnection: maxSessions = 5, idleMs = 60_000 } = options;
@@ -135,7 +139,15 @@ export class SshPool {
   }
 
   async #connect(host: Host, onRetired: () => void): Promise<Connection> {
-    const link = await connect(host, this.#login, this.#closing.signal);
+    const { signal } = this.#closing;
+    try {
+      await orAborted(async () => this.#beforeConnect(host.address), signal);
+    } catch (error) {
+      if (signal.aborted)
+        throw new HostUnreachable({ address: host.address, cause: signal.reason });
+      throw error;
+    }
+    const link = await connect(host, this.#login, signal);
     const connection = new Connection(link, this.#limits, onRetired);
     this.#live.add(connection);
     link.socket.once('close', () => this.#live.delete(connection));

@@ -90,6 +90,29 @@ describe('connections', () => {
     expect(target.connections).toBe(2);
   });
 
+  test('are made when their host has been brought within reach, once for each', async () => {
+    const asked: string[] = [];
+    const pool = open({
+      beforeConnect: async (address) => {
+        expect(target.connections).toBe(0);
+        asked.push(address);
+        await sleep(50);
+      },
+    });
+    await Promise.all([run(pool), run(pool)]);
+    await run(pool);
+    expect(asked).toEqual([target.host.address]);
+  });
+
+  test('are not tried when their host cannot be brought within reach, until somebody asks again', async () => {
+    let reason: Error | undefined = new Error('no way there');
+    const pool = open({ beforeConnect: async () => (reason ? Promise.reject(reason) : undefined) });
+    expect(await failure(run(pool))).toBe(reason);
+    expect(target.connections).toBe(0);
+    reason = undefined;
+    await run(pool);
+  });
+
   test('that broke are made anew by the next command', async () => {
     const pool = open();
     await run(pool);
