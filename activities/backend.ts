@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { HostInterface } from '../host-interface/index.js';
 import type { Cloud } from '../openstack/index.js';
 import type { SshPool } from '../ssh/pool.js';
 import { permanent } from './failures.js';
@@ -33,6 +34,8 @@ export interface Backend {
   name: string;
   options: BackendOptions;
   cloud: Cloud;
+  /** How this host gets to the service instances; `ssh` asks it before it connects. */
+  hostInterface: HostInterface;
   ssh: SshPool;
   /** The public half of the key that service instances let in. */
   publicKey: string;

@@ -1,7 +1,7 @@
 import type { Volume } from '../openstack/block-storage.js';
 import { fillTemplate, type Backends } from './backend.js';
 import { permanent } from './failures.js';
-import { oldestOnly } from './oldest-only.js';
+import { oldestOnly } from '../openstack/oldest-only.js';
 import { waitUntil } from './wait.js';
 
 export type BlockStorageActivities = ReturnType<typeof createBlockStorageActivities>;

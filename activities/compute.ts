@@ -5,7 +5,7 @@ import { generateHostKey } from '../ssh/host-key.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
-import { oldestOnly } from './oldest-only.js';
+import { oldestOnly } from '../openstack/oldest-only.js';
 import { waitUntil } from './wait.js';
 
 export type ComputeActivities = ReturnType<typeof createComputeActivities>;

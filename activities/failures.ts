@@ -25,6 +25,8 @@ export const failureTypes = {
   NotFound: 'operator',
   EndpointNotFound: 'operator',
   BackendUnknown: 'operator',
+  // The operator, at the worker's host
+  HostNotConnected: 'operator',
   // The operator, at the service instance
   SshUnreachable: 'operator',
   HostKeyChanged: 'operator',

@@ -1,3 +1,4 @@
+import { isHostPort, releaseHostPorts } from '../host-interface/index.js';
 import { OpenStackError, isNotFound } from '../openstack/errors.js';
 import type { Network, Port, SecurityGroup, Subnet } from '../openstack/network.js';
 import type { ShareNetwork } from '../workflows/model.js';
@@ -5,7 +6,7 @@ import type { Backend, Backends } from './backend.js';
 import { freeSubnets } from './cidr.js';
 import { passing, permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
-import { oldestOnly } from './oldest-only.js';
+import { oldestOnly } from '../openstack/oldest-only.js';
 
 export type NetworkActivities = ReturnType<typeof createNetworkActivities>;
 
@@ -152,8 +153,8 @@ export function createNetworkActivities(backends: Backends) {
     ensureServiceNetwork,
 
     /**
-     * Takes the service subnet off the router and deletes it, and the service network with its last subnet.
-     * What other service instances still use stays. Safe to repeat.
+     * Takes the service subnet off the router and off the ports of workers' hosts and deletes it, and the service
+     * network with its last subnet. What other service instances still use stays. Safe to repeat.
      */
     async releaseServiceNetwork({ backend: name, shareNetwork }: NetworkRef): Promise<void> {
       const backend = backends(name);
@@ -166,6 +167,7 @@ export function createNetworkActivities(backends: Backends) {
         const left = await network.listSubnets({ network_id: service.id });
         if (left.length === 0) await ignoreStatus(network.deleteNetwork(service.id), 409);
       }
+      await backend.hostInterface.tidy();
     },
 
     /** The security group of service instances, its rules compared one by one. Safe to repeat. */
@@ -349,21 +351,27 @@ async function createServiceSubnet(
   );
 }
 
+const isInstancePort = ({ description }: Port) => description.startsWith(mark('instance', ''));
+
+async function portsOn(network: NetworkApi, { id, networkId }: Subnet): Promise<Port[]> {
+  const ports = await network.listPorts({ network_id: networkId });
+  return ports.filter(({ fixedIps }) => fixedIps.some(({ subnetId }) => subnetId === id));
+}
+
 async function releaseSubnet(network: NetworkApi, routerId: string, subnet: Subnet): Promise<void> {
-  const ports = await network.listPorts({ network_id: subnet.networkId });
-  const used = ports.some(
-    ({ description, fixedIps }) =>
-      description.startsWith(mark('instance', '')) &&
-      fixedIps.some(({ subnetId }) => subnetId === subnet.id),
-  );
+  const ports = await portsOn(network, subnet);
   // Also for the sake of one that an earlier attempt took away before somebody came.
-  if (used) return ensureRouterInterface(network, routerId, subnet);
+  if (ports.some(isInstancePort)) return ensureRouterInterface(network, routerId, subnet);
+  await releaseHostPorts(network, ports, subnet.id);
   // 404 and 400: the router is gone, or has no interface there.
   await ignoreStatus(network.removeRouterInterface(routerId, { subnetId: subnet.id }), 400, 404);
   try {
     await network.deleteSubnet(subnet.id);
   } catch (error) {
     if (!(error instanceof OpenStackError && error.status === 409)) throw error;
+    const users = await portsOn(network, subnet);
+    // A worker's host came back meanwhile, and is sent away by the next attempt.
+    if (users.some(isHostPort) && !users.some(isInstancePort)) throw error;
     // An instance took a port here meanwhile, and needs the way that was just taken away.
     await ensureRouterInterface(network, routerId, subnet);
   }

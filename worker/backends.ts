@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Backend } from '../activities/backend.js';
+import { openHostInterface } from '../host-interface/index.js';
 import { loadCloudConfig } from '../openstack/cloud-config.js';
 import { connectCloud } from '../openstack/index.js';
 import { SshPool } from '../ssh/pool.js';
@@ -17,14 +18,18 @@ export function openBackend(config: BackendConfig, file: string): Backend {
   };
   const env = { ...process.env };
   if (config.os_client_config_file) env['OS_CLIENT_CONFIG_FILE'] = config.os_client_config_file;
+  const cloud = connectCloud(loadCloudConfig({ cloud: config.os_cloud, env }));
+  const hostInterface = openHostInterface(config, cloud);
   return {
     name: config.name,
     options: config,
-    cloud: connectCloud(loadCloudConfig({ cloud: config.os_cloud, env })),
+    cloud,
+    hostInterface,
     ssh: new SshPool({
       user: config.service_instance_user,
       privateKey: key('path_to_private_key'),
       proxy: config.ssh_proxy,
+      beforeConnect: (address) => hostInterface.reach(address),
     }),
     publicKey: key('path_to_public_key').trim(),
   };

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -25,6 +26,21 @@ const template = z
 const ipv4Prefix = z.string().refine((text) => ipaddr.IPv4.isValidCIDR(text), {
   message: 'an IPv4 prefix expected, such as 10.254.0.0/16',
 });
+
+const manilaClass = 'manila.network.linux.interface';
+
+const interfaceDrivers: Record<string, 'noop' | 'bridge' | 'openvswitch'> = {
+  noop: 'noop',
+  bridge: 'bridge',
+  openvswitch: 'openvswitch',
+  [`${manilaClass}.NoopInterfaceDriver`]: 'noop',
+  [`${manilaClass}.BridgeInterfaceDriver`]: 'bridge',
+  [`${manilaClass}.OVSInterfaceDriver`]: 'openvswitch',
+};
+
+const interfaceDriver = z
+  .enum(Object.keys(interfaceDrivers))
+  .transform((name) => interfaceDrivers[name] ?? 'noop');
 
 /** Manila's options by Manila's names and with its defaults, then Hawser's own. */
 const backendSchema = z
@@ -62,10 +78,22 @@ const backendSchema = z
     /** The cloud's name in clouds.yaml; without it OS_CLOUD or the OS_* variables count. */
     os_cloud: z.string().optional(),
     os_client_config_file: z.string().optional(),
-    /** An HTTP proxy that reaches the service network, when the worker's host is not routed to it. */
+    /** How this host gets into the service network; Manila's class paths mean the same. */
+    interface_driver: interfaceDriver.default('noop'),
+    ovs_integration_bridge: z.string().min(1).default('br-int'),
+    /** This host's name as its L2 agent reports it. */
+    host: z.string().min(1).default(hostname),
+    /** An HTTP proxy that reaches the service network, when neither a route nor a driver does. */
     ssh_proxy: z.url({ protocol: /^http$/ }).optional(),
   })
   .superRefine((options, context) => {
+    if (options.ssh_proxy !== undefined && options.interface_driver !== 'noop') {
+      context.addIssue({
+        code: 'custom',
+        path: ['ssh_proxy'],
+        message: `makes no sense with interface_driver ${options.interface_driver}: the host is in the service network itself`,
+      });
+    }
     const prefix = Number(options.service_network_cidr.split('/')[1]);
     if (options.service_network_division_mask < prefix) {
       context.addIssue({

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { passing, permanent } from '../activities/failures.js';
+import { HostInterfaceNotReady, HostInterfaceUnusable } from '../host-interface/errors.js';
 import {
   AuthenticationFailed,
   CloudConfigError,
@@ -24,7 +25,12 @@ const exitDataError = 65;
 const exitUnavailable = 69;
 
 /** What fails in the same way this often in a row is not going to work by itself. */
-const limits: Partial<Record<string, number>> = { CommandFailed: 5, CloudBusy: 20 };
+const limits: Partial<Record<string, number>> = {
+  CommandFailed: 5,
+  CloudBusy: 20,
+  // Longer than Neutron takes to see an agent that has just been started again.
+  HostNotConnected: 8,
+};
 
 /** Ends the retries of a failure that came too often in a row. */
 export function limited(error: unknown, countInARow: (type: string) => number): unknown {
@@ -45,6 +51,8 @@ export function toFailure(error: unknown): unknown {
   if (error instanceof OpenStackUnreachable || error instanceof UnexpectedAnswer) {
     return passing('CloudUnreachable', error.message);
   }
+  if (error instanceof HostInterfaceUnusable) return permanent('HostNotConnected', error.message);
+  if (error instanceof HostInterfaceNotReady) return passing('HostNotConnected', error.message);
   if (error instanceof HostKeyMismatch) {
     return permanent(
       'HostKeyChanged',
@@ -72,7 +80,7 @@ function fromAnswer(error: OpenStackError): ApplicationFailure {
   if (status === 401) return permanent('AuthenticationFailed', message);
   if (status === 403) return permanent('Forbidden', message);
   if (status === 404) return permanent('NotFound', message);
-  if (status === 409 || status === 413 || status === 429)
+  if ([409, 412, 413, 429].includes(status))
     return passing('CloudBusy', message, error.retryAfterMs);
   if (status === 408 || status >= 500) {
     return passing('CloudUnreachable', message, error.retryAfterMs);

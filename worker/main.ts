@@ -4,9 +4,10 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { backendsOf, type Backend } from '../activities/backend.js';
+import { HostInterfaceUnusable } from '../host-interface/errors.js';
 import { taskQueue } from '../workflows/model.js';
 import { openBackend } from './backends.js';
-import { loadConfig } from './config.js';
+import { ConfigError, loadConfig } from './config.js';
 import { activityInterceptors } from './interceptors.js';
 import { installLogger, type Log } from './logger.js';
 import { registerSearchAttributes } from './register-search-attributes.js';
@@ -30,11 +31,13 @@ export async function runWorker({ configPath, signal }: WorkerOptions): Promise<
   try {
     await registerSearchAttributes(connection, namespace);
     const temporal = new Client({ connection, namespace });
+    for (const backend of backends) await checkHost(backend, configPath, log);
     const workers = await createWorkers(backends, temporal, connection, namespace);
     if (signal.aborted) return;
     const stopWanted = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    for (const backend of backends) void tidyHost(backend, log);
     log.info({ backends: backends.map(({ name }) => name), namespace }, 'worker ready');
     await Promise.all(workers.map((worker) => worker.runUntil(stopWanted)));
   } finally {
@@ -95,9 +98,32 @@ async function createWorkers(
   );
 }
 
-async function closeBackend({ ssh, cloud, name }: Backend, log: Log): Promise<void> {
+/** A host that can never reach an instance would only fail other hosts' shares: it takes no work. */
+async function checkHost({ hostInterface, name }: Backend, file: string, log: Log): Promise<void> {
+  try {
+    await hostInterface.check();
+  } catch (error) {
+    if (error instanceof HostInterfaceUnusable) {
+      throw new ConfigError(file, [`backends.${name}.interface_driver: ${error.message}`]);
+    }
+    log.warn({ error, backend: name }, 'this host cannot reach service instances yet');
+  }
+}
+
+/** What service networks left on this host while no worker ran here; the next release or connection looks again. */
+async function tidyHost({ hostInterface, name }: Backend, log: Log): Promise<void> {
+  try {
+    await hostInterface.tidy();
+  } catch (error) {
+    log.warn({ error, backend: name }, 'tidying the interfaces of this host failed');
+  }
+}
+
+async function closeBackend(backend: Backend, log: Log): Promise<void> {
+  const { ssh, hostInterface, cloud, name } = backend;
   try {
     ssh.close();
+    hostInterface.close();
     await cloud.session.close();
   } catch (error) {
     log.warn({ error, backend: name }, 'closing the connections failed');

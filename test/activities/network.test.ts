@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ensureHostPort } from '../../host-interface/host-port.js';
 import { listResources } from '../../dev/resources.js';
 import type { ShareNetwork } from '../../workflows/model.js';
 import {
@@ -142,6 +143,40 @@ describe('the service network', () => {
     await steps.deleteServerPort(instance);
     await steps.releaseServiceNetwork(ref);
     await steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([0, 0, 0]);
+  });
+
+  test("goes with its workers' hosts in it, which keep what other share networks need", async () => {
+    const other = { ...ref, shareNetwork: await rig.addShareNetwork(bench, '10.22.0.0/24') };
+    const { networkId, subnetId } = await bench.steps.ensureServiceNetwork(ref);
+    const second = await bench.steps.ensureServiceNetwork(other);
+    const { network } = rig.operator;
+    const hosts = async () =>
+      (await network.listPorts({ network_id: networkId, device_owner: 'hawser:host' })).map(
+        ({ deviceId, fixedIps }) => [deviceId, ...fixedIps.map((ip) => ip.subnetId)],
+      );
+    await ensureHostPort(network, { host: 'one', networkId, subnetId });
+    await ensureHostPort(network, { host: 'one', networkId, subnetId: second.subnetId });
+    await ensureHostPort(network, { host: 'two', networkId, subnetId });
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await hosts()).toEqual([['one', second.subnetId]]);
+    expect(await counts()).toEqual([1, 1, 1]);
+    await bench.steps.releaseServiceNetwork(other);
+    expect(await counts()).toEqual([0, 0, 0]);
+  });
+
+  test('goes at the next attempt where a host came back to it meanwhile', async () => {
+    const place = { host: 'one', ...(await bench.steps.ensureServiceNetwork(ref)) };
+    const { network } = rig.operator;
+    const { id } = await ensureHostPort(network, place);
+    await rig.planFault({ operation: 'subnet.delete' }, { delayMs: 700 });
+    const release = failureOf(bench.steps.releaseServiceNetwork(ref));
+    await vi.waitFor(async () => expect(await network.findPort(id)).toBeUndefined(), {
+      interval: 10,
+    });
+    await ensureHostPort(network, place);
+    expect(await release).toMatchObject({ type: 'CloudBusy', nonRetryable: false });
+    await bench.steps.releaseServiceNetwork(ref);
     expect(await counts()).toEqual([0, 0, 0]);
   });
 

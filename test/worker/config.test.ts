@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConfigError, loadConfig } from '../../worker/config.js';
@@ -88,6 +88,38 @@ backends:
     service_network_division_mask: 16
 `),
   ).toEqual([expect.stringContaining('service_network_division_mask')]);
+});
+
+test("this host's way into the service network has Manila's names", () => {
+  const driversOf = (driver: string) =>
+    load(`{defaults: {${keys.trim().replaceAll(/\n\s*/g, ', ')}}, backends: {one: ${driver}}}`)[0];
+  expect(driversOf('{}')).toMatchObject({
+    interface_driver: 'noop',
+    ovs_integration_bridge: 'br-int',
+    host: hostname(),
+  });
+  for (const [name, driver] of [
+    ['NoopInterfaceDriver', 'noop'],
+    ['BridgeInterfaceDriver', 'bridge'],
+    ['OVSInterfaceDriver', 'openvswitch'],
+  ]) {
+    const path = `manila.network.linux.interface.${name}`;
+    expect(driversOf(`{interface_driver: ${path}}`)?.interface_driver).toBe(driver);
+  }
+});
+
+test('a proxy beside a driver, and an unknown driver, are refused', () => {
+  expect(
+    problemsOf(`
+defaults:${keys}
+backends:
+  one: { interface_driver: bridge, ssh_proxy: 'http://proxy:3128' }
+  two: { interface_driver: bridges }
+`),
+  ).toEqual([
+    expect.stringMatching(/^backends\.one\.ssh_proxy: .*interface_driver bridge/),
+    expect.stringMatching(/^backends\.two\.interface_driver: .*openvswitch/),
+  ]);
 });
 
 test('a file that is missing, not YAML, or without backends says so', () => {

@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
 import { countFailure } from '../../activities/progress.js';
+import { HostInterfaceNotReady, HostInterfaceUnusable } from '../../host-interface/errors.js';
 import {
   AuthenticationFailed,
   OpenStackError,
@@ -69,6 +70,7 @@ test.each([
     new HostKeyMismatch({ address: '10.254.0.5', expected: 'SHA256:a', actual: 'SHA256:b' }),
     'HostKeyChanged',
   ],
+  ['a host without a program', new HostInterfaceUnusable('install it'), 'HostNotConnected'],
   ['a device that is not blank', command(65), 'DeviceNotBlank'],
   ['a device that never came', command(69), 'DeviceNotFound'],
   [
@@ -82,6 +84,8 @@ test.each([
 
 test.each([
   ['a conflict', answer('compute', 409, 'conflictingRequest', 'busy'), 'CloudBusy'],
+  ['a change that somebody came before', answer('network', 412, 'x', 'revision'), 'CloudBusy'],
+  ['an agent that starts', new HostInterfaceNotReady('not bound yet'), 'HostNotConnected'],
   ['too many requests', answer('compute', 429, 'overLimit', 'slow down'), 'CloudBusy'],
   ['a broken service', answer('compute', 503, '', 'down'), 'CloudUnreachable'],
   [

@@ -1,0 +1,77 @@
+import { unlessNotFound } from '../openstack/errors.js';
+import type { Networks, Port } from '../openstack/network.js';
+import { oldestOnly } from '../openstack/oldest-only.js';
+
+const MARK = 'hawser:host=';
+
+/** A worker's host in a service network. */
+export interface HostPlace {
+  /** As the L2 agent of the host calls it. */
+  host: string;
+  networkId: string;
+  subnetId: string;
+}
+
+/** Whether a port is some worker host's, of whatever host. */
+export const isHostPort = ({ description }: Port): boolean => description.startsWith(MARK);
+
+export const isPortOfHost = ({ description }: Port, host: string): boolean =>
+  description === MARK + host;
+
+/**
+ * The host's one port in the network, found by its mark or created, bound to the host and with an address on the
+ * subnet. Safe to repeat, and beside others who do it for the same host: they keep each other's addresses.
+ */
+export async function ensureHostPort(network: Networks, place: HostPlace): Promise<Port> {
+  const { host, networkId, subnetId } = place;
+  const name = `hawser-host-${host}`;
+  const port = await oldestOnly({
+    find: async () => {
+      const ports = await network.listPorts({ name, network_id: networkId });
+      return ports.filter((one) => isPortOfHost(one, host));
+    },
+    create: async () =>
+      network.createPort({
+        name,
+        description: MARK + host,
+        networkId,
+        fixedIps: [{ subnetId }],
+        deviceId: host,
+        deviceOwner: 'hawser:host',
+        hostId: host,
+      }),
+    remove: async ({ id }) => network.deletePort(id),
+  });
+  const covered = port.fixedIps.some((ip) => ip.subnetId === subnetId);
+  // Neutron binds a port when it is changed: one that found no agent then may find it now.
+  if (covered && isBound(port)) return port;
+  const fixedIps = covered ? port.fixedIps : [...port.fixedIps, { subnetId }];
+  return network.updatePort(
+    port.id,
+    { fixedIps, hostId: host },
+    { ifRevision: port.revisionNumber },
+  );
+}
+
+/** Neutron tells administrators only; who is not told has to believe it. */
+export const isBound = ({ vifType }: Port): boolean =>
+  !['unbound', 'binding_failed'].includes(vifType);
+
+/**
+ * Takes a subnet's addresses off the ports of all worker hosts, and deletes those that have no other, so that
+ * the subnet can be deleted. Safe to repeat.
+ */
+export async function releaseHostPorts(
+  network: Networks,
+  ports: Port[],
+  subnetId: string,
+): Promise<void> {
+  for (const { id, fixedIps, revisionNumber } of ports.filter(isHostPort)) {
+    const others = fixedIps.filter((ip) => ip.subnetId !== subnetId);
+    // Its host may be giving it an address on another subnet right now.
+    const condition = { ifRevision: revisionNumber };
+    if (others.length === fixedIps.length) continue;
+    if (others.length === 0) await network.deletePort(id, condition);
+    else await unlessNotFound(network.updatePort(id, { fixedIps: others }, condition));
+  }
+}

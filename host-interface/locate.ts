@@ -1,0 +1,43 @@
+import ipaddr from 'ipaddr.js';
+import type { Networks, Port, Subnet } from '../openstack/network.js';
+import { HostInterfaceNotReady } from './errors.js';
+
+/**
+ * Where a service instance is. Looked for by its port: of networks with one name, and subnets with one prefix on
+ * them, only that tells which is meant.
+ */
+export async function locate(
+  network: Networks,
+  { name, projectId, address }: { name: string; projectId: string; address: string },
+): Promise<{ networkId: string; subnetId: string; mtu: number | null }> {
+  const networks = await network.listNetworks({ name, project_id: projectId });
+  const ports = await network.listPorts({ network_id: networks.map(({ id }) => id) });
+  const [found] = ports
+    .filter(({ description }) => description.startsWith('hawser:instance='))
+    .flatMap(({ networkId, fixedIps }) =>
+      fixedIps
+        .filter(({ ipAddress }) => ipAddress === address)
+        .map(({ subnetId }) => ({ networkId, subnetId })),
+    );
+  if (!found) {
+    throw new HostInterfaceNotReady(
+      `No service instance's port on the service network ${name} has the address ${address}`,
+    );
+  }
+  const mtu = networks.find(({ id }) => id === found.networkId)?.mtu ?? null;
+  return { ...found, mtu };
+}
+
+/** A port's addresses with the prefix lengths of their subnets: `10.254.0.5/28`. */
+export const withPrefix = (fixedIps: Port['fixedIps'], subnets: Subnet[]): string[] =>
+  fixedIps.flatMap(({ subnetId, ipAddress }) => {
+    const length = subnets.find(({ id }) => id === subnetId)?.cidr.split('/')[1];
+    return length === undefined ? [] : [`${ipAddress}/${length}`];
+  });
+
+/** Whether an address is within `10.254.0.5/28`, host bits or not. */
+export function contains(prefix: string, address: string): boolean {
+  const [network, length] = ipaddr.parseCIDR(prefix);
+  const one = ipaddr.parse(address);
+  return one.kind() === network.kind() && one.match(network, length);
+}
