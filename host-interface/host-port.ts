@@ -25,7 +25,7 @@ export const isPortOfHost = ({ description }: Port, host: string): boolean =>
 export async function ensureHostPort(network: Networks, place: HostPlace): Promise<Port> {
   const { host, networkId, subnetId } = place;
   const name = `hawser-host-${host}`;
-  const port = await oldestOnly({
+  const found = await oldestOnly({
     find: async () => {
       const ports = await network.listPorts({ name, network_id: networkId });
       return ports.filter((one) => isPortOfHost(one, host));
@@ -42,15 +42,13 @@ export async function ensureHostPort(network: Networks, place: HostPlace): Promi
       }),
     remove: async ({ id }) => network.deletePort(id),
   });
+  // Neutron binds a port when it is changed: one that found no agent then may find it now. Not under a condition:
+  // binding counts as a change of its own, on which Neutron checks the condition once more and refuses.
+  const port = isBound(found) ? found : await network.updatePort(found.id, { hostId: host });
   const covered = port.fixedIps.some((ip) => ip.subnetId === subnetId);
-  // Neutron binds a port when it is changed: one that found no agent then may find it now.
-  if (covered && isBound(port)) return port;
-  const fixedIps = covered ? port.fixedIps : [...port.fixedIps, { subnetId }];
-  return network.updatePort(
-    port.id,
-    { fixedIps, hostId: host },
-    { ifRevision: port.revisionNumber },
-  );
+  if (covered || !isBound(port)) return port;
+  const fixedIps = [...port.fixedIps, { subnetId }];
+  return network.updatePort(port.id, { fixedIps }, { ifRevision: port.revisionNumber });
 }
 
 /** Neutron tells administrators only; who is not told has to believe it. */

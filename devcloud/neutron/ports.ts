@@ -114,7 +114,7 @@ function revisionMustFit({ revision }: Port, condition: string | undefined): voi
   if (wanted === undefined || Number(wanted) === revision) return;
   throw neutronError(
     412,
-    'HTTPPreconditionFailed',
+    'RevisionNumberConstraintFailed',
     `Constrained to ${wanted}, but current revision is ${revision}`,
   );
 }

@@ -155,18 +155,18 @@ describe('the service network', () => {
       (await network.listPorts({ network_id: networkId, device_owner: 'hawser:host' })).map(
         ({ deviceId, fixedIps }) => [deviceId, ...fixedIps.map((ip) => ip.subnetId)],
       );
-    await ensureHostPort(network, { host: 'one', networkId, subnetId });
-    await ensureHostPort(network, { host: 'one', networkId, subnetId: second.subnetId });
+    await ensureHostPort(network, { host: 'devcloud', networkId, subnetId });
+    await ensureHostPort(network, { host: 'devcloud', networkId, subnetId: second.subnetId });
     await ensureHostPort(network, { host: 'two', networkId, subnetId });
     await bench.steps.releaseServiceNetwork(ref);
-    expect(await hosts()).toEqual([['one', second.subnetId]]);
+    expect(await hosts()).toEqual([['devcloud', second.subnetId]]);
     expect(await counts()).toEqual([1, 1, 1]);
     await bench.steps.releaseServiceNetwork(other);
     expect(await counts()).toEqual([0, 0, 0]);
   });
 
   test('goes at the next attempt where a host came back to it meanwhile', async () => {
-    const place = { host: 'one', ...(await bench.steps.ensureServiceNetwork(ref)) };
+    const place = { host: 'devcloud', ...(await bench.steps.ensureServiceNetwork(ref)) };
     const { network } = rig.operator;
     const { id } = await ensureHostPort(network, place);
     await rig.planFault({ operation: 'subnet.delete' }, { delayMs: 700 });

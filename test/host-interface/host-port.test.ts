@@ -71,17 +71,20 @@ test('addresses for two subnets at once are both kept: the later change is refus
   expect(subnetIds(last).sort()).toEqual(subnets.toSorted());
 });
 
-test('a host without an L2 agent leaves it unbound, and it is bound when the agent is there', async () => {
-  expect(await ensure('no-agent', 0)).toMatchObject({ vifType: 'binding_failed', status: 'DOWN' });
+test('a port that found no L2 agent on its host is bound when there is one', async () => {
   const { network } = rig.operator;
-  const [port] = await ports();
-  await network.updatePort(port?.id ?? '', { hostId: '' });
-  expect(await ensure('no-agent', 0)).toMatchObject({ hostId: 'no-agent' });
+  const unbound = await ensure('no-agent', 0);
+  expect(unbound).toMatchObject({ vifType: 'binding_failed', status: 'DOWN' });
+  // Addresses wait: what cannot be plugged needs none.
+  expect(subnetIds(await ensure('no-agent', 1))).toEqual([subnets[0]]);
+  const lost = await ensure('devcloud', 0);
+  await network.updatePort(lost.id, { hostId: '' });
+  expect(await ensure('devcloud', 1)).toMatchObject({ id: lost.id, hostId: 'devcloud' });
 });
 
 test('a subnet is released on every host; a port without any other address goes', async () => {
-  await ensure('one', 0);
-  await ensure('one', 1);
+  await ensure('devcloud', 0);
+  await ensure('devcloud', 1);
   await ensure('two', 0);
   await release(0);
   expect((await ports()).map(subnetIds)).toEqual([[subnets[1]]]);
@@ -92,8 +95,8 @@ test('a subnet is released on every host; a port without any other address goes'
 });
 
 test('an address that a host takes while its port is released is kept', async () => {
-  const before = await ensure('one', 0);
-  await ensure('one', 1);
+  const before = await ensure('devcloud', 0);
+  await ensure('devcloud', 1);
   const late = releaseHostPorts(rig.operator.network, [before], subnets[0] ?? '');
   await expect(late).rejects.toMatchObject({ status: 412 });
   expect((await ports()).map(subnetIds)).toEqual([[subnets[0], subnets[1]]]);

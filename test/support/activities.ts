@@ -186,7 +186,8 @@ async function openTestBackend(
   return openBackend(config, file);
 }
 
-function benchOf({ name, options, ssh, publicKey }: Backend, activities: Activities): Bench {
+/** A backend's steps as a worker runs them. */
+export function benchOf({ name, options, ssh, publicKey }: Backend, activities: Activities): Bench {
   return {
     backend: name,
     options,
