@@ -26,12 +26,12 @@ export async function runWorker({ configPath, signal }: WorkerOptions): Promise<
   const log = installLogger();
   const configs = loadConfig(configPath);
   const backends = configs.map((config) => openBackend(config, configPath));
+  for (const backend of backends) await checkHost(backend, configPath, log);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await connect(connectionOptions);
   try {
     await registerSearchAttributes(connection, namespace);
     const temporal = new Client({ connection, namespace });
-    for (const backend of backends) await checkHost(backend, configPath, log);
     const workers = await createWorkers(backends, temporal, connection, namespace);
     if (signal.aborted) return;
     const stopWanted = new Promise<void>((resolve) => {

@@ -81,8 +81,8 @@ beforeEach(() => {
       inProject('path', name),
     );
   }
-  const tools = 'qemu-system-x86_64 qemu-img genisoimage dnsmasq socat ip ps nfs-ls smbclient';
-  for (const name of tools.split(' ')) program(name);
+  const machines = 'qemu-system-x86_64 qemu-img genisoimage dnsmasq socat ip ps ovs-vsctl';
+  for (const name of `${machines} nfs-ls smbclient`.split(' ')) program(name);
   writeFileSync(inProject('image/build'), `#!/bin/sh\necho ${inProject('image.qcow2')}\n`);
   chmodSync(inProject('image/build'), 0o755);
   writeFileSync(inProject('image.qcow2'), '');
@@ -163,6 +163,17 @@ describe('Debian packages', () => {
       'Run: sudo apt-get install --no-install-recommends libnfs-utils smbclient',
     );
     expect(called()).toEqual([]);
+  });
+
+  it('of switches are for tests, which only root can run on them', async () => {
+    without('ovs-vsctl');
+    expect((await setUp('demo')).printed).toBe('');
+    expect((await setUp('test', root ? { uid: nobody } : {})).printed).toBe('');
+  });
+
+  it.runIf(root)('of switches are there for the tests that root runs', async () => {
+    without('ovs-vsctl');
+    expect((await setUp('check')).printed).toContain('openvswitch-switch');
   });
 
   it('that no image needs any more are not asked for', async () => {
