@@ -25,7 +25,14 @@ const addressesSchema = z.array(
   z.object({
     ifname: z.string().optional(),
     addr_info: z
-      .array(z.object({ local: z.string(), prefixlen: z.number(), scope: z.string() }))
+      .array(
+        z.object({
+          local: z.string(),
+          prefixlen: z.number(),
+          scope: z.string(),
+          dynamic: z.boolean().default(false),
+        }),
+      )
       .default([]),
   }),
 );
@@ -71,12 +78,12 @@ export async function setAddresses(run: Run, device: string, wanted: string[]): 
   }
 }
 
-/** Those that somebody set: the kernel's own link-local ones are left out. */
+/** Those that somebody set: what the kernel gives itself, link-local or by a router's advertisement, is left out. */
 async function addressesOf(run: Run, device: string): Promise<string[]> {
   const shown = await run('ip', '-json', 'address', 'show', 'dev', device);
   return addressesSchema
     .parse(JSON.parse(shown))
     .flatMap(({ addr_info: addresses }) => addresses)
-    .filter(({ scope }) => scope !== 'link')
+    .filter(({ scope, dynamic }) => scope !== 'link' && !dynamic)
     .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
 }

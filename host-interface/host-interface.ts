@@ -1,6 +1,8 @@
+import { isNotFound } from '../openstack/errors.js';
 import type { Cloud } from '../openstack/index.js';
 import type { Networks, Port } from '../openstack/network.js';
 import { setAddresses } from './devices.js';
+import { HostInterfaceNotReady } from './errors.js';
 import { ensureHostPort, isPortOfHost } from './host-port.js';
 import { contains, locate, withPrefix } from './locate.js';
 import { oneAtATime } from './one-at-a-time.js';
@@ -92,7 +94,7 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
       if (isSeen(address)) return;
       await inTurn(async () => {
         closing.signal.throwIfAborted();
-        if (!isSeen(address)) await connect(address);
+        if (!isSeen(address)) await connect(address).catch(explainGone);
       });
     },
 
@@ -107,4 +109,10 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
 
     close: () => closing.abort(new Error('the host interface is closed')),
   };
+}
+
+/** Others give subnets back and delete ports meanwhile; the next look finds or makes them. */
+function explainGone(error: unknown): never {
+  if (!isNotFound(error)) throw error;
+  throw new HostInterfaceNotReady(`Somebody is changing the service network: ${String(error)}`);
 }

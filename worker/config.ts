@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { interfaceConflicts, interfaceOptions } from './interface-options.js';
 
 /** hawser.yaml is not as it should be; `problems` names every mistake with its key. */
 export class ConfigError extends Error {
@@ -26,21 +26,6 @@ const template = z
 const ipv4Prefix = z.string().refine((text) => ipaddr.IPv4.isValidCIDR(text), {
   message: 'an IPv4 prefix expected, such as 10.254.0.0/16',
 });
-
-const manilaClass = 'manila.network.linux.interface';
-
-const interfaceDrivers: Record<string, 'noop' | 'bridge' | 'openvswitch'> = {
-  noop: 'noop',
-  bridge: 'bridge',
-  openvswitch: 'openvswitch',
-  [`${manilaClass}.NoopInterfaceDriver`]: 'noop',
-  [`${manilaClass}.BridgeInterfaceDriver`]: 'bridge',
-  [`${manilaClass}.OVSInterfaceDriver`]: 'openvswitch',
-};
-
-const interfaceDriver = z
-  .enum(Object.keys(interfaceDrivers))
-  .transform((name) => interfaceDrivers[name] ?? 'noop');
 
 /** Manila's options by Manila's names and with its defaults, then Hawser's own. */
 const backendSchema = z
@@ -78,11 +63,7 @@ const backendSchema = z
     /** The cloud's name in clouds.yaml; without it OS_CLOUD or the OS_* variables count. */
     os_cloud: z.string().optional(),
     os_client_config_file: z.string().optional(),
-    /** How this host gets into the service network; Manila's class paths mean the same. */
-    interface_driver: interfaceDriver.default('noop'),
-    ovs_integration_bridge: z.string().min(1).default('br-int'),
-    /** This host's name as its L2 agent reports it. */
-    host: z.string().min(1).default(hostname),
+    ...interfaceOptions,
     /** An HTTP proxy that reaches the service network, when neither a route nor a driver does. */
     ssh_proxy: z.url({ protocol: /^http$/ }).optional(),
   })
@@ -125,10 +106,12 @@ export function loadConfig(file: string): BackendConfig[] {
       ? { config: { ...checked.data, name }, problems: [] }
       : { config: undefined, problems: describe(checked.error, `backends.${name}.`) };
   });
+  const configs = results.flatMap(({ config }) => (config ? [config] : []));
   const problems = results.flatMap((result) => result.problems);
+  problems.push(...interfaceConflicts(configs));
   if (results.length === 0) problems.push('backends: at least one backend expected');
   if (problems.length > 0) throw new ConfigError(file, problems);
-  return results.flatMap(({ config }) => (config ? [config] : []));
+  return configs;
 }
 
 function parseYaml(file: string): unknown {

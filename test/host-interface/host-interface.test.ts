@@ -142,6 +142,21 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
     expect(await addresses()).toEqual(await wanted());
   });
 
+  test('tries again where its port is deleted by another who gives a subnet back', async () => {
+    const host = open();
+    const one = await addInstance('i-1', '10.20.1.0/24');
+    const two = await addInstance('i-2', '10.20.2.0/24');
+    await host.reach(one.address);
+    await rig.planFault({ operation: 'port.update' }, { delayMs: 500 });
+    const late = host.reach(two.address);
+    const gone = expect(late).rejects.toMatchObject({ name: 'HostInterfaceNotReady' });
+    await one.remove();
+    await gone;
+    await host.reach(two.address);
+    expect(await addresses()).toEqual(await wanted());
+    expect(await wanted()).toHaveLength(1);
+  });
+
   test('says which driver is the right one', async () => {
     const { address } = await addInstance('i-1', '10.20.1.0/24');
     await expect(open({ interface_driver: 'bridge' }).reach(address)).rejects.toMatchObject({

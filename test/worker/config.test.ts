@@ -122,6 +122,22 @@ backends:
   ]);
 });
 
+test('two networks that one host would be in have different addresses', () => {
+  const problems = problemsOf(`
+defaults:${keys}  interface_driver: bridge
+backends:
+  one: { service_network_cidr: 10.0.0.0/16 }
+  same: { service_network_cidr: 10.0.0.0/16 }
+  inside: { service_network_cidr: 10.0.128.0/20, service_network_name: other }
+  beside: { service_network_cidr: 10.1.0.0/16, service_network_name: another }
+  routed: { service_network_cidr: 10.0.0.0/8, service_network_name: far, interface_driver: noop }
+`);
+  expect(problems).toEqual([
+    expect.stringMatching(/^backends\.inside\.service_network_cidr: overlaps that of one,/),
+    expect.stringMatching(/^backends\.inside\.service_network_cidr: overlaps that of same,/),
+  ]);
+});
+
 test('a file that is missing, not YAML, or without backends says so', () => {
   expect(() => loadConfig(join(directory, 'nothing.yaml'))).toThrow(
     /nothing\.yaml.*\n.*can't be read/,
