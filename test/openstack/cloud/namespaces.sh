@@ -66,6 +66,7 @@ end_namespaces() {
 # What was started with `enter` belongs to whoever started it.
 warn_of_guests() {
   local guests
-  guests=$(find /proc -maxdepth 3 -path '/proc/[0-9]*/ns/net' -lname "$1" -printf '%h\n' 2>/dev/null | cut -d/ -f3 | paste -sd' ') || :
+  guests=$(find /proc -maxdepth 3 -path '/proc/[0-9]*/ns/net' -printf '%l %h\n' 2>/dev/null |
+    grep -F "$1 " | grep -o '[0-9]*/ns$' | cut -d/ -f1 | paste -sd' ') || :
   [[ -z $guests ]] || say "processes that were started with enter still run in its network: $guests"
 }

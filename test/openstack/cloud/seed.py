@@ -59,6 +59,9 @@ def ensure_volume_type(cloud, name):
 
 
 def lift_quotas(cloud, project):
+    # The network's are set last, so they tell about all.
+    if cloud.get_network_quotas(project).ports == -1:
+        return
     cloud.set_compute_quotas(project, instances=-1, cores=-1, ram=-1, key_pairs=-1)
     cloud.set_volume_quotas(project, volumes=-1, gigabytes=-1, snapshots=-1)
     resources = ("network", "subnet", "port", "router", "security_group", "security_group_rule")

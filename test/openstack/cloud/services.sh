@@ -35,7 +35,7 @@ fail_with_log() {
 
 last_words() {
   # Without the colours of the services' loggers.
-  tail -n 15 "$1" | sed 's/\x1b\[[0-9;]*m//g' | cut -c1-300
+  tail -n 10 "$1" | sed 's/\x1b\[[0-9;]*m//g' | cut -c1-300
 }
 
 # once NAME CMD...   Runs CMD until it succeeded a single time; what it does must be fit to be repeated until then.

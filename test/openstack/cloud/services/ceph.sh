@@ -29,6 +29,7 @@ admin socket = /run/ceph/\$cluster-\$name.asok
 log file = $log/ceph-\$type.log
 [mon]
 mon data = $data/ceph/mon
+mon cluster log file = $log/ceph-cluster.log
 [mgr]
 mgr data = $data/ceph/mgr
 mgr initial modules =

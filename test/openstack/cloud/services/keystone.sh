@@ -14,6 +14,8 @@ provider = fernet
 expiration = 86400
 [fernet_tokens]
 key_repository = $data/keystone/fernet-keys
+[fernet_receipts]
+key_repository = $data/keystone/fernet-keys
 [credential]
 key_repository = $data/keystone/credential-keys
 [cache]
