@@ -34,7 +34,7 @@ install_missing_packages() {
   local missing
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]} > 0)) || return 0
-  say "installing ${#missing[@]} packages and what they depend on (about 3 minutes)"
+  say "installing missing packages (${#missing[@]} and what they depend on; all of them take about 3 minutes)"
   timed 'packages' apt_install "${missing[@]}"
 }
 

@@ -32,7 +32,7 @@ def main(image, manila):
 def ensure_image(cloud, file):
     stat = file.stat()
     source = f"{file.name} {stat.st_size} {stat.st_mtime_ns}"
-    for found in cloud.image.images(name=IMAGE_NAME):
+    for found in cloud.image.images(name=IMAGE_NAME, owner=cloud.current_project_id):
         if found.status == "active" and found.properties.get(SOURCE) == source:
             return
         # Two images of one name would be ambiguous to everybody who boots by name.
