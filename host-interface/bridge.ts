@@ -26,12 +26,13 @@ export function createBridgePlugger(run: Run, owner: string): Plugger {
     async plug({ portId, mac, mtu }) {
       const tap = tapOf(portId);
       const device = deviceOf(portId);
-      const names = (await listDevices(run)).map(({ name }) => name);
-      if (!names.includes(device)) {
+      let present = await listDevices(run);
+      if (!present.some(({ name }) => name === device)) {
         await run('ip', 'link', 'add', 'name', tap, 'type', 'veth', 'peer', 'name', device);
+        present = await listDevices(run);
       }
-      await setDevice(run, { name: device, mac, mtu, alias: prefix + portId });
-      await setDevice(run, { name: tap, mtu });
+      await setDevice(run, present, { name: device, mac, mtu, alias: prefix + portId });
+      await setDevice(run, present, { name: tap, mtu });
     },
 
     async unplug(portId) {

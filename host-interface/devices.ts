@@ -51,10 +51,11 @@ export async function listDevices(run: Run): Promise<Device[]> {
 /** Changes what is not as wanted, and nothing else. Safe to repeat. */
 export async function setDevice(
   run: Run,
+  present: Device[],
   wanted: { name: string; mac?: string; mtu: number | null; alias?: string },
 ): Promise<void> {
   const { name, mac, mtu, alias } = wanted;
-  const device = (await listDevices(run)).find((one) => one.name === name);
+  const device = present.find((one) => one.name === name);
   const changes = [
     ...(mac === undefined || device?.mac === mac ? [] : ['address', mac]),
     ...(mtu === null || device?.mtu === mtu ? [] : ['mtu', String(mtu)]),

@@ -1,6 +1,6 @@
 import { isNotFound } from '../openstack/errors.js';
 import type { Cloud } from '../openstack/index.js';
-import type { Networks, Port } from '../openstack/network.js';
+import type { Networks, Port, Subnet } from '../openstack/network.js';
 import { setAddresses } from './devices.js';
 import { HostInterfaceNotReady } from './errors.js';
 import { ensureHostPort, isPortOfHost } from './host-port.js';
@@ -58,8 +58,7 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
   const isSeen = (address: string): boolean =>
     performance.now() < seen.until && seen.prefixes.some((prefix) => contains(prefix, address));
 
-  async function giveAddresses(plugger: Plugger, { id, networkId, fixedIps }: Port) {
-    const subnets = await network.listSubnets({ network_id: networkId });
+  async function giveAddresses(plugger: Plugger, { id, fixedIps }: Port, subnets: Subnet[]) {
     const addresses = withPrefix(fixedIps, subnets);
     await setAddresses(run, plugger.deviceOf(id), addresses);
     return addresses;
@@ -69,8 +68,12 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
     for (const portId of await plugger.plugged()) {
       if (portId === except) continue;
       const port = await network.findPort(portId);
-      if (port && isPortOfHost(port, host)) await giveAddresses(plugger, port);
-      else await plugger.unplug(portId);
+      if (!port || !isPortOfHost(port, host)) {
+        await plugger.unplug(portId);
+        continue;
+      }
+      const subnets = await network.listSubnets({ network_id: port.networkId });
+      await giveAddresses(plugger, port, subnets);
     }
   }
 
@@ -82,7 +85,7 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
     await plugger.plug({ portId: port.id, mac: port.macAddress, mtu: place.mtu });
     // Two devices with addresses in one prefix would be two ways to it, of which the older may be dead.
     await removeOutdated(plugger, port.id);
-    const prefixes = await giveAddresses(plugger, port);
+    const prefixes = await giveAddresses(plugger, port, place.subnets);
     await waitForAgent(network, port, host, closing.signal);
     seen = { prefixes, until: performance.now() + BELIEVED_MS };
   }

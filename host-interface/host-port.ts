@@ -23,9 +23,20 @@ export const isPortOfHost = ({ description }: Port, host: string): boolean =>
  * subnet. Safe to repeat, and beside others who do it for the same host: they keep each other's addresses.
  */
 export async function ensureHostPort(network: Networks, place: HostPlace): Promise<Port> {
+  const found = await findOrCreate(network, place);
+  // Neutron binds a port when it is changed: one that found no agent then may find it now. Not under a condition:
+  // binding counts as a change of its own, on which Neutron checks the condition once more and refuses.
+  const port = isBound(found) ? found : await network.updatePort(found.id, { hostId: place.host });
+  const covered = port.fixedIps.some(({ subnetId }) => subnetId === place.subnetId);
+  if (covered || !isBound(port)) return port;
+  const fixedIps = [...port.fixedIps, { subnetId: place.subnetId }];
+  return network.updatePort(port.id, { fixedIps }, { ifRevision: port.revisionNumber });
+}
+
+async function findOrCreate(network: Networks, place: HostPlace): Promise<Port> {
   const { host, networkId, subnetId } = place;
   const name = `hawser-host-${host}`;
-  const found = await oldestOnly({
+  return oldestOnly({
     find: async () => {
       const ports = await network.listPorts({ name, network_id: networkId });
       return ports.filter((one) => isPortOfHost(one, host));
@@ -42,13 +53,6 @@ export async function ensureHostPort(network: Networks, place: HostPlace): Promi
       }),
     remove: async ({ id }) => network.deletePort(id),
   });
-  // Neutron binds a port when it is changed: one that found no agent then may find it now. Not under a condition:
-  // binding counts as a change of its own, on which Neutron checks the condition once more and refuses.
-  const port = isBound(found) ? found : await network.updatePort(found.id, { hostId: host });
-  const covered = port.fixedIps.some((ip) => ip.subnetId === subnetId);
-  if (covered || !isBound(port)) return port;
-  const fixedIps = [...port.fixedIps, { subnetId }];
-  return network.updatePort(port.id, { fixedIps }, { ifRevision: port.revisionNumber });
 }
 
 /** Neutron tells administrators only; who is not told has to believe it. */

@@ -9,9 +9,13 @@ import { HostInterfaceNotReady } from './errors.js';
 export async function locate(
   network: Networks,
   { name, projectId, address }: { name: string; projectId: string; address: string },
-): Promise<{ networkId: string; subnetId: string; mtu: number | null }> {
+): Promise<{ networkId: string; subnetId: string; mtu: number | null; subnets: Subnet[] }> {
   const networks = await network.listNetworks({ name, project_id: projectId });
-  const ports = await network.listPorts({ network_id: networks.map(({ id }) => id) });
+  const onThem = { network_id: networks.map(({ id }) => id) };
+  const [ports, subnets] = await Promise.all([
+    network.listPorts(onThem),
+    network.listSubnets(onThem),
+  ]);
   const [found] = ports
     .filter(({ description }) => description.startsWith('hawser:instance='))
     .flatMap(({ networkId, fixedIps }) =>
@@ -25,7 +29,7 @@ export async function locate(
     );
   }
   const mtu = networks.find(({ id }) => id === found.networkId)?.mtu ?? null;
-  return { ...found, mtu };
+  return { ...found, mtu, subnets };
 }
 
 /** A port's addresses with the prefix lengths of their subnets: `10.254.0.5/28`. */

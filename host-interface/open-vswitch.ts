@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { setDevice } from './devices.js';
+import { listDevices, setDevice } from './devices.js';
 import { HostInterfaceUnusable } from './errors.js';
 import { type Plugger, shortId } from './plugger.js';
 import { requireNetAdmin, type Run } from './programs.js';
@@ -48,7 +48,7 @@ export function createOpenVswitchPlugger(run: Run, owner: string, bridge: string
       ];
       // In one transaction, so that the agent never sees it half described.
       await vsctl(...add, ...set, ...values);
-      await setDevice(run, { name: device, mac, mtu });
+      await setDevice(run, await listDevices(run), { name: device, mac, mtu });
     },
 
     async unplug(portId) {

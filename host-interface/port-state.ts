@@ -28,10 +28,11 @@ export function requireBinding(port: Port, host: string, vifType: string): void 
 /** Returns when the port is ACTIVE. @throws HostInterfaceNotReady if the agent takes too long */
 export async function waitForAgent(
   network: Networks,
-  { id }: Port,
+  { id, status: seen }: Port,
   host: string,
   signal: AbortSignal,
 ): Promise<void> {
+  if (seen === 'ACTIVE') return;
   const deadline = performance.now() + AGENT_LIMIT_MS;
   for (;;) {
     const { status } = await network.getPort(id);
