@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HawserClient } from '../../../client/index.js';
+import { startEnvironment } from '../../../dev/environment.js';
+import { cloudUnderTest } from '../../support/cloud-under-test.js';
+import { pollMs, tenantNetwork, type Contender } from './contender.js';
+
+/** Hawser, with a Temporal server and a worker of its own on the cloud under test. */
+export async function startHawser(): Promise<Contender> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'hawser-compare-'));
+  const environment = await startEnvironment({ stateDir, cloud: cloudUnderTest() });
+  const hawser = await HawserClient.connect({ address: environment.temporalAddress });
+  const shareNetwork = `${tenantNetwork.network}/${tenantNetwork.subnet}`;
+  const asOften = { intervalMs: pollMs };
+
+  return {
+    name: 'Hawser',
+    async createShare(id, protocol) {
+      await hawser.createShare({ id, protocol, sizeGib: 1, shareNetwork });
+      await hawser.waitForShare(id, asOften);
+      return id;
+    },
+    async allowAccess(shareId, address) {
+      const { state } = await hawser.allowAccess(shareId, { to: address, level: 'rw' });
+      if (state !== 'active') throw new Error(`Hawser: the rule of ${shareId} is ${state}`);
+    },
+    async deleteShare(shareId) {
+      await hawser.deleteShare(shareId);
+      await hawser.waitUntilDeleted(shareId, asOften);
+    },
+    async removeServers() {
+      for (const { id } of await hawser.listInstances()) {
+        await hawser.deleteInstance(id);
+        await hawser.waitUntilInstanceDeleted(id, asOften);
+      }
+    },
+    async close() {
+      await hawser.close();
+      await environment.stop();
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * The same steps through the real Manila (generic driver) and through Hawser, on the same cloud in the same run,
+ * by turns: npm run compare:openstack
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import Table from 'cli-table3';
+import type { Contender, Protocol } from './contender.js';
+import { startHawser } from './hawser.js';
+import { connectManila } from './manila.js';
+
+const rounds = 3;
+/** A guest goes on booting for a while after it can be reached; both get as long to become quiet. */
+const restMs = 20_000;
+
+const cloudsYaml = process.env['HAWSER_TEST_CLOUDS_YAML'];
+if (!cloudsYaml)
+  throw new Error('HAWSER_TEST_CLOUDS_YAML is not set: run npm run compare:openstack');
+
+/** Seconds of each round, by row and contender. */
+type Times = Map<string, Map<string, number[]>>;
+
+async function main(cloud: string): Promise<void> {
+  const times: Times = new Map();
+  const contenders: Contender[] = [];
+  try {
+    contenders.push(await connectManila(cloud), await startHawser());
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const contender of contenders) await playRound(contender, round, times);
+    }
+  } finally {
+    // Their complaints must not hide why we are here.
+    for (const contender of contenders) {
+      await contender.close().catch((error: unknown) => console.error(error));
+    }
+  }
+  process.stdout.write(`${tableOf(times, contenders).toString()}\n`);
+}
+
+async function playRound(contender: Contender, round: number, times: Times): Promise<void> {
+  const timed = async <T>(row: string, work: () => Promise<T>): Promise<T> => {
+    const began = performance.now();
+    const result = await work();
+    const seconds = (performance.now() - began) / 1000;
+    record(times, row, contender.name, seconds);
+    process.stderr.write(`round ${round}  ${contender.name}  ${row}  ${seconds.toFixed(1)} s\n`);
+    return result;
+  };
+  const create = (name: string, protocol: Protocol) =>
+    contender.createShare(`compare-${round}-${name}`, protocol);
+
+  const first = await timed('NFS share, first on its network', () => create('first', 'NFS'));
+  await sleep(restMs);
+  const nfs = await timed('NFS share on a ready instance', () => create('nfs', 'NFS'));
+  const cifs = await timed('CIFS share on a ready instance', () => create('cifs', 'CIFS'));
+  await timed('NFS access rule', () => contender.allowAccess(nfs, '10.10.0.77'));
+  await timed('CIFS access rule', () => contender.allowAccess(cifs, '10.10.0.77'));
+  await timed('NFS share deleted', () => contender.deleteShare(nfs));
+  await timed('CIFS share deleted', () => contender.deleteShare(cifs));
+  await contender.deleteShare(first);
+  await timed('service instance deleted', () => contender.removeServers());
+}
+
+function record(times: Times, row: string, name: string, seconds: number): void {
+  const byName = times.get(row) ?? new Map<string, number[]>();
+  times.set(row, byName.set(name, [...(byName.get(name) ?? []), seconds]));
+}
+
+/** A ratio above 1: so many times as fast as the first contender. */
+function tableOf(times: Times, contenders: Contender[]): InstanceType<typeof Table> {
+  const names = contenders.map(({ name }) => name);
+  const table = new Table({
+    style: { head: [], border: [] },
+    head: ['seconds, median (all)', ...names, `${names[0]} / ${names[1]}`],
+  });
+  for (const [row, byName] of times) {
+    const values = names.map((name) => byName.get(name) ?? []);
+    const [theirs = 0, ours = 0] = values.map(median);
+    const cells = values.map(
+      (all) => `${median(all).toFixed(1)}  (${all.map((one) => one.toFixed(1)).join(' ')})`,
+    );
+    table.push([row, ...cells, (theirs / ours).toFixed(1)]);
+  }
+  return table;
+}
+
+const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+await main(cloudsYaml);

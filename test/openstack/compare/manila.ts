@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { loadCloudConfig } from '../../../openstack/cloud-config.js';
+import { connectCloud } from '../../../openstack/index.js';
+import { tenantNetwork, type Contender } from './contender.js';
+import { ManilaApi } from './manila-api.js';
+
+const id = z.object({ id: z.string() });
+const status = z.object({ share: z.object({ status: z.string() }) });
+const rules = z.object({ access_list: z.array(z.object({ state: z.string() })).min(1) });
+const shares = z.object({ shares: z.array(id) });
+const servers = z.object({ share_servers: z.array(id) });
+
+/** The real Manila with its generic driver, by its API: shares as a tenant's, servers as the administrator's. */
+export async function connectManila(cloudsYaml: string): Promise<Contender> {
+  const tenant = await ManilaApi.connect(cloudsYaml, 'demo');
+  const admin = await ManilaApi.connect(cloudsYaml, 'admin');
+  const networkId = await shareNetwork(tenant, cloudsYaml);
+  const removeServers = async () => {
+    const { share_servers: found } = await admin.get('/share-servers', servers);
+    for (const server of found) await admin.delete(`/share-servers/${server.id}`);
+  };
+
+  return {
+    name: 'Manila',
+    async createShare(name, protocol) {
+      const share = { name, share_proto: protocol, size: 1, share_type: 'generic' };
+      const asked = { share: { ...share, share_network_id: networkId } };
+      const made = await tenant.post('/shares', asked, z.object({ share: id }));
+      await tenant.until(`/shares/${made.share.id}`, status, ({ share: seen }) =>
+        settled(seen.status, `share ${made.share.id}`, 'available'),
+      );
+      return made.share.id;
+    },
+    async allowAccess(shareId, address) {
+      const access = { access_type: 'ip', access_to: address, access_level: 'rw' };
+      await tenant.post(`/shares/${shareId}/action`, { allow_access: access }, z.unknown());
+      await tenant.until(`/share-access-rules?share_id=${shareId}`, rules, (seen) =>
+        seen.access_list.every(({ state }) => settled(state, `rule of ${shareId}`, 'active')),
+      );
+    },
+    deleteShare: (shareId) => tenant.delete(`/shares/${shareId}`),
+    removeServers,
+    async close() {
+      const mine = await tenant.get(`/shares?share_network_id=${networkId}`, shares);
+      await Promise.all(mine.shares.map((share) => tenant.delete(`/shares/${share.id}`)));
+      await removeServers();
+      await tenant.delete(`/share-networks/${networkId}`);
+    },
+  };
+}
+
+function settled(seen: string, what: string, wanted: string): boolean {
+  if (seen.includes('error')) throw new Error(`Manila: ${what} went to ${seen}`);
+  return seen === wanted;
+}
+
+async function shareNetwork(tenant: ManilaApi, cloudsYaml: string): Promise<string> {
+  const env = { OS_CLIENT_CONFIG_FILE: cloudsYaml };
+  const { network, session } = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
+  const [net] = await network.listNetworks({ name: tenantNetwork.network });
+  const [subnet] = await network.listSubnets({ name: tenantNetwork.subnet });
+  await session.close();
+  const asked = { name: 'compare', neutron_net_id: net?.id, neutron_subnet_id: subnet?.id };
+  const made = z.object({ share_network: id });
+  return (await tenant.post('/share-networks', { share_network: asked }, made)).share_network.id;
+}
