@@ -195,7 +195,9 @@ export function createNetworkActivities(backends: Backends) {
       const port = await oldestOnly({
         find: () => portsOf(spec),
         create: () =>
-          unlessGone(
+          unlessSubnetGone(
+            network,
+            subnetId,
             network.createPort({
               name: portName(spec.instanceId),
               description: mark('instance', spec.instanceId),
@@ -229,6 +231,21 @@ async function unlessGone<T>(request: Promise<T>): Promise<T> {
   } catch (error) {
     if (!isNotFound(error)) throw error;
     throw passing('CloudBusy', String(error));
+  }
+}
+
+/** The same for an address of a subnet: that it is gone, Neutron calls a bad request. */
+async function unlessSubnetGone<T>(
+  network: NetworkApi,
+  subnetId: string,
+  request: Promise<T>,
+): Promise<T> {
+  try {
+    return await unlessGone(request);
+  } catch (error) {
+    const refused = error instanceof OpenStackError && error.status === 400;
+    if (!refused || (await network.findSubnet(subnetId))) throw error;
+    throw passing('CloudBusy', error.message);
   }
 }
 

@@ -405,6 +405,23 @@ describe("an instance's port", () => {
     expect(await portsOf(instance.instanceId)).toHaveLength(1);
   });
 
+  test('is made by the next attempt when the subnet was taken away meanwhile', async () => {
+    const instance = { ...ref, instanceId: `i-${bench.backend}` };
+    await bench.steps.ensureServiceNetwork(ref);
+    // Another subnet keeps the network.
+    const other = await rig.addShareNetwork(bench, '10.21.0.0/24');
+    await bench.steps.ensureServiceNetwork({ ...ref, shareNetwork: other });
+    await rig.planFault({ operation: 'port.create' }, { delayMs: 1000 });
+    const attempt = failureOf(bench.steps.ensureServerPort(instance));
+    const struck = async () => (await rig.devcloud.control('GET', '/faults')).text;
+    await expect.poll(struck).toContain('"struck":1');
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await attempt).toMatchObject({ type: 'CloudBusy', nonRetryable: false });
+    expect(await bench.steps.ensureServerPort(instance)).toMatchObject({
+      portId: expect.any(String),
+    });
+  });
+
   test('goes, and twice is harmless; that of another instance stays', async () => {
     const instance = { ...ref, instanceId: `i-${bench.backend}-1` };
     const other = { ...ref, instanceId: `i-${bench.backend}-10` };
