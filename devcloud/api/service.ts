@@ -7,7 +7,7 @@ import { negotiate, type Microversions } from './microversions.js';
 export interface Service {
   name: ServiceName;
   prefix: string;
-  errorBody(error: ApiError): unknown;
+  errorBody(error: ApiError, request: FastifyRequest): unknown;
   microversions?: Microversions;
   routes(app: FastifyInstance, cloud: Cloud): void;
 }
@@ -53,7 +53,8 @@ export function registerService(app: FastifyInstance, cloud: Cloud, service: Ser
             'A request failed in an unforeseen way',
           );
         }
-        const body = apiError.status === 401 ? unauthorized(apiError) : service.errorBody(apiError);
+        const body =
+          apiError.status === 401 ? unauthorized(apiError) : service.errorBody(apiError, request);
         if (typeof body === 'string') reply.type('text/html; charset=UTF-8');
         return reply.status(apiError.status).headers(apiError.headers).send(body);
       });

@@ -37,6 +37,10 @@ export function createVolume(cloud: Cloud, caller: Caller, ask: CreateRequest): 
   const image = ask.imageRef ? usableImage(cloud, ask.imageRef) : undefined;
   const sizeGib = wantedSize(ask.size ?? undefined, { snapshot, source });
   const type = wantedType(cloud, ask.volume_type ?? undefined);
+  const availabilityZone = ask.availability_zone ?? 'nova';
+  if (availabilityZone !== 'nova') {
+    throw badRequest(`Availability zone '${availabilityZone}' is invalid.`);
+  }
   mayAddVolume(cloud, caller.projectId, sizeGib);
   const now = new Date().toISOString();
   const row = cloud.tables.volumes.put({
@@ -48,7 +52,7 @@ export function createVolume(cloud: Cloud, caller: Caller, ask: CreateRequest): 
     sizeGib,
     status: 'creating',
     volumeTypeId: type.id,
-    availabilityZone: ask.availability_zone ?? 'nova',
+    availabilityZone,
     metadata: ask.metadata ?? {},
     imageMetadata: image
       ? { image_id: image.id, image_name: image.name ?? '', disk_format: image.diskFormat ?? '' }

@@ -12,9 +12,13 @@ const escaped = (text: string): string =>
 export const glance: Service = {
   name: 'image',
   prefix: '/image',
-  // Glance alone answers mistakes with a page.
-  errorBody: ({ status, message }) => {
-    const title = `${status} ${STATUS_CODES[status] ?? 'Error'}`;
+  // Glance alone answers mistakes with a page, unless it is asked for JSON; the markup stays even so.
+  errorBody: ({ status, message }, { headers }) => {
+    const phrase = STATUS_CODES[status] ?? 'Error';
+    const title = `${status} ${phrase}`;
+    if (headers.accept?.includes('application/json')) {
+      return { message: `${escaped(message)}<br /><br />\n\n\n`, code: title, title: phrase };
+    }
     return `<html>\n <head>\n  <title>${title}</title>\n </head>\n <body>\n  <h1>${title}</h1>\n  ${escaped(message)}<br /><br />\n\n\n </body>\n</html>`;
   },
   routes(app, cloud) {

@@ -13,12 +13,13 @@ export interface OnePath {
   Params: { id: string };
 }
 
+const diskFormats = 'ami ari aki vhd vhdx vmdk raw qcow2 vdi iso ploop'.split(' ');
 const visibility = z.enum(['public', 'private', 'shared', 'community']);
 const createRequest = z.looseObject({
   id: z.uuid().optional(),
   name: z.string().max(255).nullish(),
   visibility: visibility.optional(),
-  disk_format: z.string().nullish(),
+  disk_format: z.enum(diskFormats).nullish(),
   container_format: z.string().nullish(),
   min_disk: intish.default(0),
   min_ram: intish.default(0),

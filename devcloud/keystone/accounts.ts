@@ -31,8 +31,12 @@ const userRequest = z.object({
   }),
 });
 
+const userChanges = z.object({
+  user: z.object({ name: z.string().min(1).optional(), password: z.string().optional() }),
+});
+
 function projectAndUserRoutes(app: FastifyInstance, cloud: Cloud): void {
-  const { projects, users } = cloud.tables;
+  const { projects, tokens, users } = cloud.tables;
 
   app.post('/v3/projects', (request, reply) => {
     mayManage(request.caller, 'create_project');
@@ -54,6 +58,24 @@ function projectAndUserRoutes(app: FastifyInstance, cloud: Cloud): void {
       defaultProjectId: ask.default_project_id ?? null,
     });
     return reply.status(201).send({ user: userView(row) });
+  });
+
+  // A new password ends what was opened with the old one, also when it is the same.
+  app.patch<OnePath>('/v3/users/:id', (request) => {
+    mayManage(request.caller, 'update_user');
+    const { id } = request.params;
+    const row = users.get(id);
+    if (!row) throw notFound(`Could not find user: ${id}.`);
+    const { name, password } = parseBody(userChanges, request.body).user;
+    const next = users.put({
+      ...row,
+      name: name ?? row.name,
+      passwordHash: password === undefined ? row.passwordHash : hashSecret(password),
+    });
+    if (password !== undefined) {
+      for (const token of tokens.where(({ userId }) => userId === id)) tokens.delete(token.id);
+    }
+    return { user: userView(next) };
   });
 
   app.delete<OnePath>('/v3/projects/:id', (request, reply) => {

@@ -14,7 +14,7 @@ import {
   type Prefix,
 } from './addresses.js';
 import { ensureDhcpPort } from './dhcp-ports.js';
-import { badResource, invalidInput, malformed, neutronError } from './errors.js';
+import { badResource, invalidInput, neutronError } from './errors.js';
 import { networkKind } from './networks.js';
 import { checkQuota, commonFields, findOwn, newResource } from './resource.js';
 import type { AddressRange, Network, Subnet } from './rows.js';
@@ -79,8 +79,7 @@ function wantedPrefix({ cidr, ip_version: version }: SubnetFields): Prefix {
   if (!cidr)
     throw badResource('subnets', 'a subnetpool must be specified in the absence of a cidr');
   const prefix = parsePrefix(cidr);
-  if (!prefix)
-    throw malformed(`Invalid input for cidr. Reason: '${cidr}' is not a valid IP subnet.`);
+  if (!prefix) throw invalidInput(`${cidr} is not in a CIDR format`);
   if (version !== undefined && version !== prefix.version) {
     throw invalidInput(`cidr '${cidr}' does not match the ip_version '${version}'`);
   }

@@ -206,5 +206,9 @@ const sameRule = (a: Rule, b: Rule): boolean =>
   a.protocol === b.protocol &&
   a.portRangeMin === b.portRangeMin &&
   a.portRangeMax === b.portRangeMax &&
-  a.remoteIpPrefix === b.remoteIpPrefix &&
+  anywhereIsNone(a.remoteIpPrefix) === anywhereIsNone(b.remoteIpPrefix) &&
   a.remoteGroupId === b.remoteGroupId;
+
+/** From anywhere is the same rule, however it is said. */
+const anywhereIsNone = (prefix: string | null): string | null =>
+  prefix === '0.0.0.0/0' || prefix === '::/0' ? null : prefix;

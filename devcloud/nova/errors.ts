@@ -10,10 +10,15 @@ export const invalidVolume = (reason: string) => badRequest(`Invalid volume: ${r
 export const notAttached = (serverId: string, volumeId: string) =>
   notFound(`Instance ${serverId} is not attached to volume ${volumeId}`);
 
-/** Refuses what a server in its present state cannot do. */
-export function mustBe(server: Server, vmStates: Server['vmState'][], action: string): void {
+/** Refuses what a server in its present state cannot do, whether or not it is busy. */
+export function mustBeIn(server: Server, vmStates: Server['vmState'][], action: string): void {
   if (!vmStates.includes(server.vmState))
     throw wrongState(server, action, `vm_state ${server.vmState}`);
+}
+
+/** The same, and refuses whatever else a busy server is asked. */
+export function mustBe(server: Server, vmStates: Server['vmState'][], action: string): void {
+  mustBeIn(server, vmStates, action);
   if (server.taskState) throw wrongState(server, action, `task_state ${server.taskState}`);
 }
 

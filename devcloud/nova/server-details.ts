@@ -1,9 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { Caller } from '../api/caller.js';
 import { notFound } from '../api/errors.js';
 import { parseBody, stringMap } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
+import { mustBeIn } from './errors.js';
+import type { Server } from './rows.js';
 import { changeServer } from './server-jobs.js';
 import { findServer, type OnePath } from './servers.js';
 import { addressesOf } from './views.js';
@@ -46,20 +49,25 @@ export function serverDetailRoutes(app: FastifyInstance, cloud: Cloud): void {
 function metadataRoutes(app: FastifyInstance, cloud: Cloud): void {
   const path = '/servers/:id/metadata';
   const change = operation('server.metadata');
+  const findToChange = (caller: Caller, id: string, action: 'update' | 'delete'): Server => {
+    const server = findServer(cloud, caller, id);
+    mustBeIn(server, ['active', 'stopped'], `${action} metadata`);
+    return server;
+  };
 
   app.get<OnePath>(path, ({ caller, params }) => ({
     metadata: findServer(cloud, caller, params.id).metadata,
   }));
 
   app.post<OnePath>(path, change, ({ caller, params, body }) => {
-    const { id, metadata: former } = findServer(cloud, caller, params.id);
+    const { id, metadata: former } = findToChange(caller, params.id, 'update');
     const metadata = { ...former, ...parseBody(allRequest, body).metadata };
     changeServer(cloud, id, { metadata });
     return { metadata };
   });
 
   app.put<OnePath>(path, change, ({ caller, params, body }) => {
-    const { id } = findServer(cloud, caller, params.id);
+    const { id } = findToChange(caller, params.id, 'update');
     const { metadata } = parseBody(allRequest, body);
     changeServer(cloud, id, { metadata });
     return { metadata };
@@ -72,14 +80,14 @@ function metadataRoutes(app: FastifyInstance, cloud: Cloud): void {
   });
 
   app.put<KeyPath>(`${path}/:key`, change, ({ caller, params, body }) => {
-    const { id, metadata } = findServer(cloud, caller, params.id);
+    const { id, metadata } = findToChange(caller, params.id, 'update');
     const { meta } = parseBody(oneRequest, body);
     changeServer(cloud, id, { metadata: { ...metadata, ...meta } });
     return { meta };
   });
 
   app.delete<KeyPath>(`${path}/:key`, change, ({ caller, params }, reply) => {
-    const { id, metadata: former } = findServer(cloud, caller, params.id);
+    const { id, metadata: former } = findToChange(caller, params.id, 'delete');
     const { [params.key]: gone, ...metadata } = former;
     if (gone === undefined) throw notFound('Metadata item was not found');
     changeServer(cloud, id, { metadata });

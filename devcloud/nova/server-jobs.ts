@@ -3,10 +3,12 @@ import type { Fault } from '../faults.js';
 import { release } from '../cinder/attaching.js';
 import { deleteVolume } from '../cinder/volumes.js';
 import { bindVolumes } from './block-devices.js';
+import { hostHasRoom } from './host-room.js';
 import type { Server, ServerFault, VmState } from './rows.js';
 import { bindPorts, unbindPorts } from './server-ports.js';
 import { powerOn, troubleHost } from './server-power.js';
 
+const noValidHost = 'No valid host was found. There are not enough hosts available.';
 const running = 1;
 const shutDown = 4;
 
@@ -32,8 +34,9 @@ export function serverJobs(cloud: Cloud): void {
       }
     });
 
-  step('server.schedule', async ({ id }) => {
+  step('server.schedule', async ({ id, flavor }) => {
     fault(faults.forTransition('server.create', id));
+    if (!(await hostHasRoom(cloud.stateDir, flavor))) throw new Error(noValidHost);
     changeServer(cloud, id, { taskState: 'networking' });
     jobs.schedule('server.network', id, { transition: 'server.create', share: 0.3 });
   });
@@ -104,9 +107,7 @@ function settle(cloud: Cloud, id: string, changes: Partial<Server> & { vmState: 
 
 function fault(planned: Fault | undefined): void {
   if (planned?.outcome) {
-    throw new Error(
-      planned.message ?? 'No valid host was found. There are not enough hosts available.',
-    );
+    throw new Error(planned.message ?? noValidHost);
   }
 }
 

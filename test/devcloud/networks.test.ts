@@ -108,7 +108,7 @@ describe('a subnet', () => {
   });
 
   test.each([
-    [{ cidr: 'nonsense' }, '400 HTTPBadRequest'],
+    [{ cidr: 'nonsense' }, '400 InvalidInput'],
     [{ cidr: '10.51.0.0/24', gateway_ip: '10.52.0.1' }, '400 InvalidInput'],
     [{ cidr: '10.51.0.0/24', ip_version: 6 }, '400 InvalidInput'],
     [{}, '400 BadRequest'],
