@@ -30,7 +30,7 @@ async function main(cloud: string): Promise<void> {
   } finally {
     // Their complaints must not hide why we are here.
     for (const contender of contenders) {
-      await contender.close().catch((error: unknown) => console.error(error));
+      await contender.close().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
     }
   }
   process.stdout.write(`${tableOf(times, contenders).toString()}\n`);
