@@ -15,6 +15,7 @@ import {
   untilGone,
   valuesUntil,
 } from './clouds.js';
+import { discardSnapshot, discardVolume } from './discard.js';
 import { setQuota } from './quotas.js';
 import { makeThrowAwayProject, type ThrowAwayProject } from './throw-away-project.js';
 
@@ -34,7 +35,7 @@ const snapshotStatusOf = (id: string) => async () => (await cinder.findSnapshot(
 async function createVolume(more: Partial<NewVolume> = {}, from: Cloud = demo): Promise<Volume> {
   const spec = { name: newName('volume'), sizeGib: 1, metadata: {}, ...more };
   const volume = await from.blockStorage.createVolume(spec);
-  onTestFinished(() => discardVolume(volume.id));
+  onTestFinished(() => discardVolume(cinder, volume.id));
   return volume;
 }
 
@@ -44,30 +45,15 @@ async function availableVolume(more: Partial<NewVolume> = {}): Promise<Volume> {
   return cinder.getVolume(id);
 }
 
-async function discardVolume(id: string): Promise<void> {
-  await untilGone(async () => {
-    const status = await statusOf(id)();
-    if (status && ['available', 'error'].includes(status)) {
-      await cinder.deleteVolume(id).catch(() => undefined);
-    }
-    return status;
-  });
-}
-
 async function availableSnapshot(
   volumeId: string,
   metadata: Record<string, string> = {},
 ): Promise<Snapshot> {
   const name = newName('snapshot');
   const { id } = await cinder.createSnapshot({ volumeId, name, metadata });
-  onTestFinished(() => discardSnapshot(id));
+  onTestFinished(() => discardSnapshot(cinder, id));
   await eventually(snapshotStatusOf(id)).toBe('available');
   return cinder.getSnapshot(id);
-}
-
-async function discardSnapshot(id: string): Promise<void> {
-  await cinder.deleteSnapshot(id).catch(() => undefined);
-  await untilGone(snapshotStatusOf(id));
 }
 
 describe('microversions', () => {
@@ -200,7 +186,7 @@ describe('a snapshot', () => {
     expect(snapshot).toMatchObject({ volumeId: volume.id, sizeGib: 1, metadata });
     const copy = await availableVolume({ snapshotId: snapshot.id, sizeGib: 2 });
     expect(copy).toMatchObject({ snapshotId: snapshot.id, sizeGib: 2 });
-    await discardVolume(copy.id);
+    await discardVolume(cinder, copy.id);
     await cinder.deleteSnapshot(snapshot.id);
     const seen = await valuesUntil('gone', snapshotStatusOf(snapshot.id));
     expect(['deleting', 'gone']).toEqual(expect.arrayContaining(seen));

@@ -34,7 +34,11 @@ export type Later = (undo: () => Promise<void>) => void;
 export function undoAfterAll(): Later {
   const undos: (() => Promise<void>)[] = [];
   afterAll(async () => {
-    for (let undo = undos.pop(); undo; undo = undos.pop()) await undo();
+    const failures: unknown[] = [];
+    for (let undo = undos.pop(); undo; undo = undos.pop()) {
+      await undo().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'Not all was undone');
   });
   return (undo) => void undos.push(undo);
 }

@@ -206,6 +206,14 @@ describe('a server that no host has room for', () => {
   });
 });
 
+test('a server that is still being built can be deleted, and gives its port back', async () => {
+  const id = await createServer({ flavorId: '100', configDrive: true });
+  await nova.deleteServer(id);
+  await untilGone(statusOf(id));
+  const free = { deviceId: '', deviceOwner: '', status: 'DOWN' };
+  await eventually(() => demo.network.getPort(portId)).toMatchObject(free);
+});
+
 describe('a list of servers', () => {
   const list = (query: Record<string, string>, from = demo) =>
     listAll(

@@ -18,6 +18,7 @@ import {
   untilGone,
   valuesUntil,
 } from './clouds.js';
+import { discardSnapshot, discardVolume } from './discard.js';
 import { logInToGuest } from './guest.js';
 
 const demo = connectAs('demo');
@@ -31,7 +32,7 @@ const metadata = { 'hawser:instance_id': name, 'hawser:host_key': hostKey.public
 let tenant: TenantClient;
 let portId: string;
 let address: string;
-let serverId: string;
+let serverId = '';
 let volumeId: string;
 let snapshotId: string;
 let copyId: string;
@@ -50,14 +51,16 @@ beforeAll(async () => {
   await nova.createKeypair({ name, publicKey: userKey.publicKey });
   later(() => nova.deleteKeypair(name));
   serverId = (await nova.createServer(await serverSpec())).id;
-  later(async () => {
-    await nova.deleteServer(serverId);
-    await untilGone(serverStatus);
-  });
   volumeId = await makeVolume();
 });
 
-afterAll(() => void guest?.end());
+// Before the others, for it holds the volumes.
+afterAll(async () => {
+  guest?.end();
+  if (!serverId) return;
+  await nova.deleteServer(serverId);
+  await untilGone(serverStatus);
+});
 
 /** In a group that lets SSH in, for real clouds enforce it. */
 async function makePort(): Promise<string> {
@@ -92,10 +95,7 @@ async function serverSpec(): Promise<NewServer> {
 async function makeVolume(fromSnapshot?: string): Promise<string> {
   const spec = { name, sizeGib: 1, metadata: {}, snapshotId: fromSnapshot };
   const { id } = await cinder.createVolume(spec);
-  later(async () => {
-    await cinder.deleteVolume(id);
-    await untilGone(() => volumeStatus(id));
-  });
+  later(() => discardVolume(cinder, id));
   return id;
 }
 
@@ -209,10 +209,7 @@ describe('a volume', () => {
     expect(await refusal(unforced)).toBe('400 badRequest');
     const { id } = await cinder.createSnapshot({ volumeId, name, metadata: {} });
     snapshotId = id;
-    later(async () => {
-      await cinder.deleteSnapshot(id);
-      await untilGone(() => cinder.findSnapshot(id));
-    });
+    later(() => discardSnapshot(cinder, id));
     await eventually(async () => (await cinder.getSnapshot(id)).status).toBe('available');
     expect(await volumeStatus()).toBe('in-use');
     await output(guest, 'printf after. | dd of="$1" conv=fsync,notrunc', device(volumeId));
@@ -239,6 +236,8 @@ describe('a volume', () => {
 
   test('that is detached is available again, and its disk is gone', async () => {
     await nova.detachVolume(serverId, copyId);
+    // Under way, or done already.
+    expect(await refusal(detach(copyId))).toMatch(/^(400 badRequest|404 itemNotFound)$/);
     const seen = await valuesUntil('available', () => volumeStatus(copyId));
     expect(['in-use', 'detaching', 'available']).toEqual(expect.arrayContaining(seen));
     expect((await cinder.getVolume(copyId)).attachments).toEqual([]);
