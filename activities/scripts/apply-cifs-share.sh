@@ -18,6 +18,6 @@ cat >"$section" <<CONF
 	hosts allow = 127.0.0.1 $*
 CONF
 net conf import "$section" "$name"
-smbcontrol smbd reload-config
+# Each smbd that serves somebody reads the registry anew before it looks whom to close; one that starts does so anyway.
 smbcontrol smbd close-denied-share "$name"
 net conf showshare "$name"
