@@ -44,7 +44,7 @@ remember_process() { printf '%s %s\n' "$2" "$(started_at "$2")" >"$run/$1.pid"; 
 process_of() {
   local pid began
   read -r pid began 2>/dev/null <"$run/$1.pid" || return 1
-  [[ $(started_at "$pid") == "$began" ]] && echo "$pid"
+  [[ -n $began && $(started_at "$pid") == "$began" ]] && echo "$pid"
 }
 
 # `holder` is the first process of the cloud's own namespaces. It ends, they end.

@@ -19,7 +19,8 @@ make_namespaces() {
     tini -s -- sleep infinity </dev/null >"$log/namespaces.log" 2>&1 9>&- &
   parent=$!
   for _ in {1..100}; do
-    if pid=$(pgrep -P $parent); then break; fi
+    # By its name, which it has only when everything is unshared.
+    if pid=$(pgrep -P $parent -x tini); then break; fi
     sleep 0.1
   done
   [[ -n $pid ]] || fail "no namespaces could be made: $(cat "$log/namespaces.log")"

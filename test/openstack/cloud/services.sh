@@ -40,10 +40,18 @@ last_words() {
 
 # once NAME CMD...   Runs CMD until it succeeded a single time; what it does must be fit to be repeated until then.
 once() {
-  local name=$1
+  local name=$1 status
   shift
   [[ ! -e $state/done/$name ]] || return 0
-  "$@" </dev/null >"$log/$name.log" 2>&1 || fail_with_log "$name" "$name failed"
+  # Not on the left of ||: there bash goes on after a command that failed in the middle of CMD.
+  set +e
+  (
+    set -e
+    "$@"
+  ) </dev/null >"$log/$name.log" 2>&1
+  status=$?
+  set -e
+  ((status == 0)) || fail_with_log "$name" "$name failed"
   : >"$state/done/$name"
 }
 
