@@ -85,7 +85,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     if (strays.length > 0) options.onProgress?.('Ending what an earlier run left behind');
     await Promise.all(strays.map((stray) => endProcess(stray, STRAY_PATIENCE_MS)));
     if (options.fresh) emptyStateDirectory(stateDir);
-    requireSameHosts(stateDir, isEmbedded(options.cloud) ? options.cloud.hosts : 'openstack');
+    if (isEmbedded(options.cloud)) requireSameHosts(stateDir, options.cloud.hosts);
     return await startParts(await makePlan(stateDir, options), records);
   } catch (error) {
     records.release();

@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import type { Backend } from '../../activities/backend.js';
 import { backendsOf } from '../../activities/backend.js';
 import { createActivities } from '../../activities/index.js';
+import { isEmbedded } from '../../dev/cloud.js';
 import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { type Cloud, connectCloud } from '../../openstack/index.js';
 import { generateHostKey } from '../../ssh/host-key.js';
@@ -17,13 +18,16 @@ import { openBackend } from '../../worker/backends.js';
 import { loadConfig } from '../../worker/config.js';
 import type { InstanceHost, ShareNetwork } from '../../workflows/model.js';
 import { benchOf, bootServer, type Bench } from '../support/activities.js';
+import { cloudUnderTest } from '../support/cloud-under-test.js';
 import { createTenantNetwork, type TenantNetwork } from '../support/tenant-network.js';
 
-const cloudsYaml = process.env['HAWSER_TEST_CLOUDS_YAML'] ?? '';
+const target = cloudUnderTest();
+// It has no L2 agent that would plug a host.
+if (isEmbedded(target)) throw new Error('Not for the embedded cloud: npm run test:openstack');
+const { cloudsYaml, backend: reachedBy } = target;
 const execute = promisify(execFile);
 
-// The embedded cloud has no L2 agent that would plug a host.
-describe.skipIf(cloudsYaml === '')('a host with an L2 agent', () => {
+describe('a host with an L2 agent', () => {
   const name = `host-interface-${process.pid}`;
   let folder: string;
   let backend: Backend;
@@ -145,8 +149,7 @@ async function openRealBackend(folder: string, name: string): Promise<Backend> {
   const options = {
     os_cloud: 'hawser',
     os_client_config_file: cloudsYaml,
-    interface_driver: 'bridge',
-    host: 'cloud',
+    ...reachedBy,
     service_instance_user: 'manila',
     service_network_name: name,
     service_network_cidr: '10.250.0.0/24',

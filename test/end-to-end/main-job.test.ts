@@ -9,6 +9,7 @@ import { plugTenantClient, type TenantClient } from '../../dev/tenant-client.js'
 import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { connectCloud, type Cloud } from '../../openstack/index.js';
 import { cloudUnderTest } from '../support/cloud-under-test.js';
+import { removeEverything } from '../support/remove-everything.js';
 
 let stateDir: string;
 let environment: Environment;
@@ -17,17 +18,21 @@ let before: Resources;
 let friend: TenantClient;
 let stranger: TenantClient;
 const shareNetwork = 'demo-net/demo-subnet';
+const target = cloudUnderTest();
+const host = 'host' in target ? target.host : undefined;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-e2e-'));
-  environment = await startEnvironment({ stateDir, cloud: cloudUnderTest() });
+  environment = await startEnvironment({ stateDir, cloud: target });
   const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
   cloud = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
   before = await listResources(cloud);
-  [friend, stranger] = await Promise.all([plug('friend'), plug('stranger')]);
+  friend = await plug('friend');
+  stranger = await plug('stranger');
 });
 
 afterAll(async () => {
+  if (environment) await leaveNothing();
   await friend?.close();
   await stranger?.close();
   await cloud?.session.close();
@@ -35,8 +40,17 @@ afterAll(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
+/** Nothing is there but what a test that failed has left. */
+async function leaveNothing(): Promise<void> {
+  if (environment.worker.pid === undefined) await environment.worker.start();
+  const client = await HawserClient.connect({ address: environment.temporalAddress });
+  const problems = await removeEverything(client);
+  await client.close();
+  for (const problem of problems) process.stderr.write(`Left in the cloud: ${problem}\n`);
+}
+
 const plug = (name: string) =>
-  plugTenantClient({ ...environment, cloud: 'demo', network: 'demo-net', name });
+  plugTenantClient({ ...environment, host, cloud: 'demo', network: 'demo-net', name });
 
 /** What a person would type; the answer is the one JSON document on standard output. */
 async function hawser<T>(line: string, ...more: string[]): Promise<T> {
@@ -122,6 +136,10 @@ test('a client that a rule names writes and reads by CIFS, another one is refuse
   const { written, read } = await friend.writeAndRead(pathOf(cifs), size);
   expect(read).toBe(written);
   await expect(stranger.list(pathOf(cifs))).rejects.toThrow(refused);
+  await hawser(`access deny ${cifs.id} ${friend.address}`);
+  await expect(friend.list(pathOf(cifs))).rejects.toThrow(refused);
+  await hawser(`access allow ${cifs.id} --to ${friend.address} --level rw`);
+  expect(await friend.list(pathOf(cifs))).toContain('hawser-was-here');
 });
 
 test('a rule for a prefix lets its addresses read, and not write when it says so', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { HawserClient } from '../../../client/index.js';
 import { startEnvironment } from '../../../dev/environment.js';
 import { cloudUnderTest } from '../../support/cloud-under-test.js';
+import { removeEverything } from '../../support/remove-everything.js';
 import { pollMs, tenantNetwork, type Contender } from './contender.js';
 
 /** Hawser, with a Temporal server and a worker of its own on the cloud under test. */
@@ -36,9 +37,11 @@ export async function startHawser(): Promise<Contender> {
       }
     },
     async close() {
+      const problems = await removeEverything(hawser);
       await hawser.close();
       await environment.stop();
       await rm(stateDir, { recursive: true, force: true });
+      if (problems.length > 0) throw new Error(`Left in the cloud: ${problems.join('; ')}`);
     },
   };
 }

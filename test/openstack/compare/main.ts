@@ -23,7 +23,8 @@ async function main(cloud: string): Promise<void> {
   const times: Times = new Map();
   const contenders: Contender[] = [];
   try {
-    contenders.push(await connectManila(cloud), await startHawser());
+    contenders.push(await connectManila(cloud));
+    contenders.push(await startHawser());
     for (let round = 1; round <= rounds; round += 1) {
       for (const contender of contenders) await playRound(contender, round, times);
     }

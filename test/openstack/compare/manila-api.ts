@@ -8,6 +8,7 @@ import { pollMs } from './contender.js';
 
 /** Of Debian's Zed; the project need not be in the path since 2.60. */
 const microversion = '2.65';
+const limitMs = 600_000;
 
 /** Manila's REST API, as one user of the cloud. */
 export class ManilaApi {
@@ -47,13 +48,13 @@ export class ManilaApi {
     await this.until(path, z.unknown(), () => false);
   }
 
-  /** Looks until `done`; what is gone is done. */
+  /** Looks until `done`, for ten minutes at most; what is gone is done. */
   async until<T>(path: string, schema: z.ZodType<T>, done: (seen: T) => boolean): Promise<void> {
-    for (;;) {
+    for (const end = Date.now() + limitMs; Date.now() < end; await sleep(pollMs)) {
       const { status, text } = await this.#send('GET', path, undefined, [404]);
       if (status === 404 || done(schema.parse(JSON.parse(text)))) return;
-      await sleep(pollMs);
     }
+    throw new Error(`Manila: ${path} is not as wanted after ${limitMs / 60_000} minutes`);
   }
 
   async #ask<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: object) {
