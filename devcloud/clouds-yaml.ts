@@ -39,7 +39,7 @@ export async function writeCloudsYaml(cloud: Cloud, passwords: Passwords): Promi
     volume_api_version: '3',
   });
   const clouds = {
-    'devcloud-admin': entry('admin', 'admin', passwords.admin),
+    admin: entry('admin', 'admin', passwords.admin),
     hawser: entry('hawser', 'service', passwords.hawser),
     demo: entry('demo', 'demo', passwords.demo),
   };

@@ -44,7 +44,7 @@ export interface DevcloudOptions {
 export interface Devcloud {
   /** `http://127.0.0.1:PORT` */
   url: string;
-  /** A clouds.yaml with the clouds `devcloud-admin`, `hawser` and `demo`. */
+  /** A clouds.yaml with the clouds `admin`, `hawser` and `demo`. */
   cloudsYaml: string;
   /** Stops answering; machines run on, as after a kill. */
   stop(): Promise<void>;
@@ -63,6 +63,7 @@ export async function startDevcloud(options: DevcloudOptions): Promise<Devcloud>
     tunnels.closeAll();
     await app.close();
     await cloud.jobs.stop();
+    await cloud.plane.stop();
     cloud.store.close();
     unlock();
   };

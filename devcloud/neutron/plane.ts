@@ -10,6 +10,7 @@ export class Plane {
   #applied = '';
   #working: Promise<void> = Promise.resolve();
   #planned = false;
+  #stopped = false;
 
   constructor(hosts: Hosts, tables: Tables, log: Logger) {
     this.#hosts = hosts;
@@ -27,6 +28,12 @@ export class Plane {
     await work;
   }
 
+  /** Returns when what is under way is done; nothing follows, or it would make anew what is being taken away. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#working.catch(() => undefined);
+  }
+
   /** Many changes come together: they are applied at once. */
   #plan(): void {
     if (this.#planned) return;
@@ -40,6 +47,7 @@ export class Plane {
   }
 
   async #apply(): Promise<void> {
+    if (this.#stopped) return;
     const plane = planeOf(this.#tables);
     const wanted = JSON.stringify(plane);
     if (wanted === this.#applied) return;

@@ -66,7 +66,7 @@ describe('the openstack command line', () => {
   });
 
   test('makes flavors as the administrator', async () => {
-    const admin = new OpenstackShell(cloud.cloudsYaml, 'devcloud-admin');
+    const admin = new OpenstackShell(cloud.cloudsYaml, 'admin');
     const [created, , shown, after] = await admin.run(
       'flavor create --ram 256 --disk 3 --vcpus 2 small -f json',
       'flavor list -f json',

@@ -12,7 +12,7 @@ export class OpenstackShell {
   #printed = '';
   #complaints = '';
 
-  constructor(cloudsYaml: string, user: 'demo' | 'devcloud-admin') {
+  constructor(cloudsYaml: string, user: 'demo' | 'admin') {
     const settings = { OS_CLIENT_CONFIG_FILE: cloudsYaml, OS_CLOUD: user, PYTHONUNBUFFERED: '1' };
     this.#child = spawn(openstackPath(), [], { env: { ...process.env, ...settings } });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => (this.#printed += text));

@@ -85,7 +85,7 @@ test('what was under way when it was killed goes on to its end', async () => {
 test('nothing that was answered for is lost by a kill', async () => {
   const before = await start('--port', '0');
   const { port } = new URL(before.url);
-  const admin = await logIn(before.cloudsYaml, 'devcloud-admin');
+  const admin = await logIn(before.cloudsYaml, 'admin');
   const answered: string[] = [];
   const create = async () => {
     for (;;) {

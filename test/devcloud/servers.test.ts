@@ -17,7 +17,7 @@ let network: string;
 
 beforeAll(async () => {
   cloud = await startTestCloud();
-  [demo, admin] = await Promise.all([cloud.as('demo'), cloud.as('devcloud-admin')]);
+  [demo, admin] = await Promise.all([cloud.as('demo'), cloud.as('admin')]);
   image = pick(await demo.glance('GET', '/v2/images'), 'images.0.id');
   network = pick(await demo.neutron('GET', '/networks?name=demo-net'), 'networks.0.id');
 });

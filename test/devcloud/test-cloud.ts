@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
-type User = 'devcloud-admin' | 'hawser' | 'demo';
+type User = 'admin' | 'hawser' | 'demo';
 
 const quick = Object.fromEntries(Object.keys(defaultLatencies).map((name) => [name, 20]));
 

@@ -17,7 +17,7 @@ let admin: Speaker;
 
 beforeAll(async () => {
   cloud = await startTestCloud();
-  [demo, admin] = await Promise.all([cloud.as('demo'), cloud.as('devcloud-admin')]);
+  [demo, admin] = await Promise.all([cloud.as('demo'), cloud.as('admin')]);
 });
 
 afterAll(async () => {
