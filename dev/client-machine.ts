@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { loadCloudConfig } from '../openstack/cloud-config.js';
 import { connectCloud, type Cloud } from '../openstack/index.js';
 import type { Network } from '../openstack/network.js';
+import { undoneOnFailure } from './undo-stack.js';
 
 /** A machine at a port of a tenant's network. */
 export interface ClientMachine {
@@ -39,23 +40,17 @@ export async function plugDevcloudMachine(
   cloudUrl: string,
   { cloudsYaml, cloud: cloudName, network: networkName, name }: ClientMachineOptions,
 ): Promise<ClientMachine> {
-  const cloud = openCloud(cloudsYaml, cloudName);
-  const network = await theNetwork(cloud, networkName);
-  const port = await cloud.network.createPort({ name, networkId: network.id });
-  const control = `${cloudUrl}/devcloud/ports/${port.id}`;
-  const { command } = plugSchema.parse(await post(`${control}/plug`));
-  let removed = false;
-  return {
-    address: port.fixedIps[0]?.ipAddress ?? '',
-    command,
-    remove: async () => {
-      if (removed) return;
-      removed = true;
-      await post(`${control}/unplug`);
-      await cloud.network.deletePort(port.id);
-      await cloud.session.close();
-    },
-  };
+  return undoneOnFailure(async (undo) => {
+    const cloud = openCloud(cloudsYaml, cloudName);
+    undo.push(() => cloud.session.close());
+    const network = await theNetwork(cloud, networkName);
+    const port = await cloud.network.createPort({ name, networkId: network.id });
+    undo.push(() => cloud.network.deletePort(port.id));
+    const control = `${cloudUrl}/devcloud/ports/${port.id}`;
+    undo.push(() => post(`${control}/unplug`));
+    const { command } = plugSchema.parse(await post(`${control}/plug`));
+    return { address: port.fixedIps[0]?.ipAddress ?? '', command, remove: undo.undoAll };
+  });
 }
 
 async function post(url: string): Promise<unknown> {

@@ -12,6 +12,7 @@ import {
   type ClientMachineOptions,
 } from './client-machine.js';
 import { plugLinuxbridgeMachine, type HostOptions } from './linuxbridge-machine.js';
+import { undoneOnFailure } from './undo-stack.js';
 
 const run = promisify(execFile);
 
@@ -35,10 +36,18 @@ export type TenantClientOptions = ClientMachineOptions & HostOptions;
  * given, else of the real cloud that this machine is a host of.
  */
 export async function plugTenantClient(options: TenantClientOptions): Promise<TenantClient> {
-  const machine = await (options.cloudUrl === undefined
-    ? plugLinuxbridgeMachine(options)
-    : plugDevcloudMachine(options.cloudUrl, options));
-  const directory = await mkdtemp(join(tmpdir(), 'hawser-client-'));
+  return undoneOnFailure(async (undo) => {
+    const directory = await mkdtemp(join(tmpdir(), 'hawser-client-'));
+    undo.push(() => rm(directory, { recursive: true, force: true }));
+    const machine = await (options.cloudUrl === undefined
+      ? plugLinuxbridgeMachine(options)
+      : plugDevcloudMachine(options.cloudUrl, options));
+    undo.push(() => machine.remove());
+    return { ...clientOn(machine, directory), close: undo.undoAll };
+  });
+}
+
+function clientOn(machine: ClientMachine, directory: string): Omit<TenantClient, 'close'> {
   const inside = insideOf(machine);
   return {
     address: machine.address,
@@ -56,10 +65,6 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
     },
     list: async (location) => inside(commandsFor(location).list),
     connect: (address, port) => connectFrom(machine, address, port),
-    close: async () => {
-      await machine.remove();
-      await rm(directory, { recursive: true, force: true });
-    },
   };
 }
 

@@ -135,6 +135,8 @@ export interface NewSubnet extends Named {
 
 export interface NewPort extends Named {
   networkId: string;
+  /** Left out, it is the caller's own; for administrators. */
+  projectId?: string | undefined;
   /** Left out, Neutron chooses a subnet and an address. */
   fixedIps?: { subnetId: string; ipAddress?: string | undefined }[] | undefined;
   securityGroupIds?: string[] | undefined;

@@ -31,9 +31,7 @@ const userRequest = z.object({
   }),
 });
 
-const userChanges = z.object({
-  user: z.object({ name: z.string().min(1).optional(), password: z.string().optional() }),
-});
+const userChanges = z.object({ user: z.strictObject({ password: z.string() }) });
 
 function projectAndUserRoutes(app: FastifyInstance, cloud: Cloud): void {
   const { projects, tokens, users } = cloud.tables;
@@ -66,15 +64,9 @@ function projectAndUserRoutes(app: FastifyInstance, cloud: Cloud): void {
     const { id } = request.params;
     const row = users.get(id);
     if (!row) throw notFound(`Could not find user: ${id}.`);
-    const { name, password } = parseBody(userChanges, request.body).user;
-    const next = users.put({
-      ...row,
-      name: name ?? row.name,
-      passwordHash: password === undefined ? row.passwordHash : hashSecret(password),
-    });
-    if (password !== undefined) {
-      for (const token of tokens.where(({ userId }) => userId === id)) tokens.delete(token.id);
-    }
+    const { password } = parseBody(userChanges, request.body).user;
+    const next = users.put({ ...row, passwordHash: hashSecret(password) });
+    for (const token of tokens.where(({ userId }) => userId === id)) tokens.delete(token.id);
     return { user: userView(next) };
   });
 

@@ -155,9 +155,9 @@ describe('a volume', () => {
         path: `/volumes/${id}/action`,
         body: { 'os-reset_status': { status } },
       });
+    onTestFinished(() => reset('available'));
     await reset('extending');
     expect(await refusal(cinder.deleteVolume(id))).toBe('400 badRequest');
-    await reset('available');
   });
 });
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, expect, inject, onTestFinished, vi } from 'vitest';
+import { createUndoStack } from '../../dev/undo-stack.js';
 import { findEndpoint } from '../../openstack/catalog.js';
 import { type CloudConfig, loadCloudConfig } from '../../openstack/cloud-config.js';
 import { OpenStackError, type Service } from '../../openstack/errors.js';
@@ -7,18 +8,16 @@ import { type Cloud, connectCloud } from '../../openstack/index.js';
 import { logIn } from '../../openstack/log-in.js';
 import { type Answer, Transport } from '../../openstack/transport.js';
 
-/** The administrator, Hawser's own account, and a tenant. */
+/** The administrator, Hawser's own account, and a tenant, as clouds.yaml calls them. */
 export type Account = 'admin' | 'hawser' | 'demo';
 
 const target = inject('contractCloud');
+if ('problem' in target) throw new Error(target.problem);
 
-export const { cloudsYaml, cloudUrl } = target;
-
-/** The account's name in clouds.yaml. */
-export const nameOf = (account: Account): string => (account === 'admin' ? target.admin : account);
+export const { cloudsYaml, cloudUrl, host } = target;
 
 export const configOf = (account: Account): CloudConfig =>
-  loadCloudConfig({ cloud: nameOf(account), env: { OS_CLIENT_CONFIG_FILE: cloudsYaml } });
+  loadCloudConfig({ cloud: account, env: { OS_CLIENT_CONFIG_FILE: cloudsYaml } });
 
 /** Connects until the end of the file; not for use within tests. */
 export function connectAs(account: Account): Cloud {
@@ -32,15 +31,9 @@ export type Later = (undo: () => Promise<void>) => void;
 
 /** Undoes at the end of the file or group it is called in, the last first; not for use within tests. */
 export function undoAfterAll(): Later {
-  const undos: (() => Promise<void>)[] = [];
-  afterAll(async () => {
-    const failures: unknown[] = [];
-    for (let undo = undos.pop(); undo; undo = undos.pop()) {
-      await undo().catch((error: unknown) => failures.push(error));
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'Not all was undone');
-  });
-  return (undo) => void undos.push(undo);
+  const undos = createUndoStack();
+  afterAll(undos.undoAll);
+  return undos.push;
 }
 
 /** Others may work on the same cloud: everything made here is called so. */

@@ -1,7 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import type { Cloud } from '../../openstack/index.js';
-import { connectAs, newName, refusal, undoAfterAll } from './clouds.js';
+import { connectAs, refusal, undoAfterAll } from './clouds.js';
 import { networkThings } from './network-things.js';
 
 const demo = connectAs('demo');
@@ -69,29 +67,17 @@ describe('a port', () => {
     expect((await make.port(networkId)).securityGroupIds).toEqual([byDefault?.id]);
   });
 
-  const schema = z.object({ port: z.looseObject({ id: z.string() }) });
-  const path = '/ports';
-  const create = (from: Cloud, fields: object) => {
-    const call = { service: 'network', method: 'POST', path, body: { port: fields } } as const;
-    return from.session.request({ ...call, schema });
-  };
-
   test('is bound to a host by administrators only', async () => {
-    const bound = { name: newName('port'), network_id: networkId, 'binding:host_id': 'some-host' };
-    expect(await refusal(create(demo, bound))).toBe('403 PolicyNotAuthorized');
-    const { port } = await create(admin, { ...bound, project_id: demo.session.projectId });
-    expect(port).toMatchObject({ 'binding:host_id': 'some-host' });
-    expect(port).toMatchObject({ 'binding:vif_type': 'binding_failed', status: 'DOWN' });
-    await neutron.deletePort(port.id);
+    const bound = { hostId: 'some-host', projectId: demo.session.projectId };
+    expect(await refusal(make.port(networkId, bound))).toBe('403 PolicyNotAuthorized');
+    const port = await networkThings(admin).port(networkId, bound);
+    expect(port).toMatchObject({ ...bound, vifType: 'binding_failed', status: 'DOWN' });
   });
 
   test('that was never bound says so', async () => {
-    const { id: portId } = await make.port(networkId);
-    const call = { service: 'network', method: 'GET', path: `/ports/${portId}`, schema } as const;
-    expect((await admin.session.request(call)).port).toMatchObject({
-      'binding:host_id': '',
-      'binding:vif_type': 'unbound',
-    });
+    const { id } = await make.port(networkId);
+    const unbound = { hostId: '', vifType: 'unbound' };
+    expect(await admin.network.getPort(id)).toMatchObject(unbound);
   });
 });
 

@@ -77,14 +77,14 @@ describe('a router', () => {
   test("takes the service account's subnets, though a tenant's, and lets go of them", async () => {
     const service = networkThings(hawser);
     const { id: serviceNetworkId } = await service.network();
-    const to = { subnetId: (await service.subnet(serviceNetworkId, '10.83.0.0/28')).id };
-    const { portId } = await hawser.network.addRouterInterface(routerId, to);
+    const { id: subnetId } = await service.subnet(serviceNetworkId, '10.83.0.0/28');
+    const portId = await service.routerInterface(routerId, subnetId);
     const ports = () =>
       hawser.network.listPorts({ device_id: routerId, network_id: serviceNetworkId });
     expect(await ports()).toMatchObject([{ id: portId }]);
-    await hawser.network.removeRouterInterface(routerId, to);
+    await hawser.network.removeRouterInterface(routerId, { subnetId });
     expect(await ports()).toEqual([]);
-    await hawser.network.deleteSubnet(to.subnetId);
+    await hawser.network.deleteSubnet(subnetId);
   });
 
   test('that was deleted is gone', async () => {

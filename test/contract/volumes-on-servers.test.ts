@@ -1,7 +1,8 @@
 import type ssh2 from 'ssh2';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { plugTenantClient, type TenantClient } from '../../dev/tenant-client.js';
+import { createUndoStack } from '../../dev/undo-stack.js';
 import type { NewServer } from '../../openstack/compute.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import { output } from '../devcloud/host-session.js';
@@ -10,7 +11,7 @@ import {
   cloudUrl,
   connectAs,
   eventually,
-  nameOf,
+  host,
   newName,
   refusal,
   undoAfterAll,
@@ -32,35 +33,37 @@ const metadata = { 'hawser:instance_id': name, 'hawser:host_key': hostKey.public
 let tenant: TenantClient;
 let portId: string;
 let address: string;
-let serverId = '';
+let serverId: string;
 let volumeId: string;
 let snapshotId: string;
 let copyId: string;
 let guest: ssh2.Client;
 const later = undoAfterAll();
+/** The server holds volumes, those too that are made after it, so they go when it is gone. */
+const afterServer = createUndoStack();
 
 const serverStatus = async () => (await nova.findServer(serverId))?.status;
 const volumeStatus = async (id = volumeId) => (await cinder.findVolume(id))?.status;
 const device = (id: string) => `/dev/disk/by-id/virtio-${id.slice(0, 20)}`;
 
 beforeAll(async () => {
-  const client = { cloudsYaml, cloudUrl, cloud: nameOf('demo'), network: 'demo-net', name };
+  const client = { cloudsYaml, cloudUrl, host, cloud: 'demo', network: 'demo-net', name };
   tenant = await plugTenantClient(client);
   later(() => tenant.close());
   portId = await makePort();
   await nova.createKeypair({ name, publicKey: userKey.publicKey });
   later(() => nova.deleteKeypair(name));
+  later(afterServer.undoAll);
   serverId = (await nova.createServer(await serverSpec())).id;
+  later(removeServer);
   volumeId = await makeVolume();
 });
 
-// Before the others, for it holds the volumes.
-afterAll(async () => {
+async function removeServer(): Promise<void> {
   guest?.end();
-  if (!serverId) return;
   await nova.deleteServer(serverId);
   await untilGone(serverStatus);
-});
+}
 
 /** In a group that lets SSH in, for real clouds enforce it. */
 async function makePort(): Promise<string> {
@@ -95,7 +98,7 @@ async function serverSpec(): Promise<NewServer> {
 async function makeVolume(fromSnapshot?: string): Promise<string> {
   const spec = { name, sizeGib: 1, metadata: {}, snapshotId: fromSnapshot };
   const { id } = await cinder.createVolume(spec);
-  later(() => discardVolume(cinder, id));
+  afterServer.push(() => discardVolume(cinder, id));
   return id;
 }
 
@@ -209,7 +212,7 @@ describe('a volume', () => {
     expect(await refusal(unforced)).toBe('400 badRequest');
     const { id } = await cinder.createSnapshot({ volumeId, name, metadata: {} });
     snapshotId = id;
-    later(() => discardSnapshot(cinder, id));
+    afterServer.push(() => discardSnapshot(cinder, id));
     await eventually(async () => (await cinder.getSnapshot(id)).status).toBe('available');
     expect(await volumeStatus()).toBe('in-use');
     await output(guest, 'printf after. | dd of="$1" conv=fsync,notrunc', device(volumeId));

@@ -180,7 +180,7 @@ describe('an application credential', () => {
 });
 
 test('an administrator makes projects and users that can log in', async () => {
-  const admin = await cloud.as('devcloud-admin');
+  const admin = await cloud.as('admin');
   const project = pick(
     await admin.identity('POST', '/v3/projects', { project: { name: 'new' } }),
     'project.id',
@@ -196,4 +196,31 @@ test('an administrator makes projects and users that can log in', async () => {
     409,
   );
   expect((await demo.identity('GET', '/v3/users')).status).toBe(403);
+});
+
+test('an administrator sets a password, which ends what the old one opened, and changes nothing else', async () => {
+  const admin = await cloud.as('admin');
+  const fields = { name: 'bea', password: 'old', default_project_id: demo.projectId };
+  const made = await admin.identity('POST', '/v3/users', { user: fields });
+  const path = `/v3/users/${pick(made, 'user.id')}`;
+  const withPassword = (password: string) =>
+    logIn({
+      auth: {
+        identity: {
+          methods: ['password'],
+          password: { user: { id: pick(made, 'user.id'), password } },
+        },
+        scope: 'unscoped',
+      },
+    });
+  const opened = await withPassword('old');
+  expect(opened.status).toBe(201);
+  expect((await admin.identity('PATCH', path, { user: { name: 'demo' } })).status).toBe(400);
+  expect((await demo.identity('PATCH', path, { user: { password: 'mine' } })).status).toBe(403);
+  expect((await admin.identity('PATCH', path, { user: { password: 'new' } })).status).toBe(200);
+  const token = String(opened.headers['x-subject-token']);
+  const headers = { 'x-auth-token': token, 'x-subject-token': token };
+  expect((await call('GET', tokens, { headers })).status).toBe(401);
+  expect((await withPassword('old')).status).toBe(401);
+  expect((await withPassword('new')).status).toBe(201);
 });

@@ -4,7 +4,7 @@ import type { EmbeddedCloud, ExistingCloud } from '../../dev/cloud.js';
 const backendSchema = z.looseObject({ host: z.string().optional() });
 
 /**
- * The cloud that the end-to-end suite runs on: the embedded one with QEMU hosts, or the one whose clouds.yaml
+ * The cloud that the contract and end-to-end suites run on: the embedded one with QEMU hosts, or the one whose clouds.yaml
  * `HAWSER_TEST_CLOUDS_YAML` names. `HAWSER_TEST_BACKEND` then holds, as JSON, the options of hawser.yaml by
  * which a worker reaches that cloud's service instances.
  */
