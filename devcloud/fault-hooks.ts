@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Fault, Faults } from './faults.js';
+import type { Fault, Faults, Strike } from './faults.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Strikes when the request has been carried out. */
-    faultAfter: Fault | undefined;
+    faultAfter: Strike | undefined;
   }
 }
 
@@ -45,7 +45,7 @@ export function serveFaults(app: FastifyInstance, faults: Faults): void {
   });
 }
 
-function faultFor(request: FastifyRequest, faults: Faults): Fault | undefined {
+function faultFor(request: FastifyRequest, faults: Faults): Strike | undefined {
   const { service, operation } = request.routeOptions.config;
   if (service === 'devcloud') return undefined;
   return faults.forRequest({
@@ -58,8 +58,10 @@ function faultFor(request: FastifyRequest, faults: Faults): Fault | undefined {
 }
 
 /** Keeps no process alive: the cloud may be told to stop meanwhile. */
-export const delay = ({ delayMs = 0 }: Fault): Promise<void> =>
-  delayMs > 0 ? sleep(delayMs, undefined, { ref: false }) : Promise.resolve();
+export async function delay({ delayMs = 0, cleared: signal }: Strike): Promise<void> {
+  if (delayMs === 0) return;
+  await sleep(delayMs, undefined, { ref: false, signal }).catch(() => undefined);
+}
 
 const bodyOf = ({ body, status, message }: Fault): unknown =>
   body ?? { error: { code: status, message: message ?? 'Planned failure' } };

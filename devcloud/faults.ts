@@ -32,6 +32,7 @@ const planned = z.strictObject({
         reset: z.boolean().optional(),
         /** With `status`, `reset` or `delayMs`: after the request was carried out, not instead or before. */
         after: z.boolean().optional(),
+        /** Ends early when the fault is cleared. */
         delayMs: z.number().nonnegative().optional(),
         /** The transition ends in the resource's error status. */
         outcome: z.literal('ERROR').optional(),
@@ -53,6 +54,9 @@ export const faultPlan = z
 export type FaultPlan = z.output<typeof planned>;
 export type Fault = Extract<FaultPlan['effect'], { delayMs?: unknown }>;
 
+/** A fault that strikes a request now. */
+export type Strike = Fault & { cleared: AbortSignal };
+
 export interface FaultRow extends FaultPlan {
   id: string;
   /** Kept after the last strike, so that a test can see that it struck. */
@@ -70,6 +74,7 @@ export interface FaultEvent {
 
 export class Faults {
   readonly #rows: Collection<FaultRow>;
+  readonly #clearing = new Map<string, AbortController>();
 
   constructor(rows: Collection<FaultRow>) {
     this.#rows = rows;
@@ -84,28 +89,39 @@ export class Faults {
   }
 
   clear(id?: string): void {
-    for (const row of this.#rows.all()) if (!id || row.id === id) this.#rows.delete(row.id);
+    for (const row of this.#rows.all()) {
+      if (id && row.id !== id) continue;
+      this.#rows.delete(row.id);
+      this.#clearing.get(row.id)?.abort();
+      this.#clearing.delete(row.id);
+    }
   }
 
   /** A fault that strikes a request: it is answered wrongly, late or not at all. */
-  forRequest(event: FaultEvent): Fault | undefined {
-    return this.#take(event, strikesRequests);
+  forRequest(event: FaultEvent): Strike | undefined {
+    const row = this.#take(event, strikesRequests);
+    return row && { ...row.effect, cleared: this.#clearingOf(row).signal };
   }
 
   /** A fault that strikes a transition, such as `server.create` while the machine is made. */
   forTransition(operation: string, target: string): Fault | undefined {
-    return this.#take({ operation, target }, (effect) => !strikesRequests(effect));
+    return this.#take({ operation, target }, (effect) => !strikesRequests(effect))?.effect;
   }
 
-  #take(event: FaultEvent, kind: (effect: Fault) => boolean): Fault | undefined {
+  #clearingOf({ id }: FaultRow): AbortController {
+    const clearing = this.#clearing.get(id) ?? new AbortController();
+    this.#clearing.set(id, clearing);
+    return clearing;
+  }
+
+  #take(event: FaultEvent, kind: (effect: Fault) => boolean): FaultRow | undefined {
     for (const row of this.#rows.all()) {
       if (row.times === 0 || !kind(row.effect) || !matches(row.match, event)) continue;
       if (row.skip > 0) {
         this.#rows.put({ ...row, skip: row.skip - 1 });
         continue;
       }
-      this.#rows.put({ ...row, times: row.times - 1, struck: row.struck + 1 });
-      return row.effect;
+      return this.#rows.put({ ...row, times: row.times - 1, struck: row.struck + 1 });
     }
     return undefined;
   }
