@@ -1,3 +1,5 @@
+import { log } from '@temporalio/activity';
+import { HostInterfaceNotReady, HostInterfaceUnusable } from '../host-interface/errors.js';
 import { isHostPort, releaseHostPorts } from '../host-interface/index.js';
 import { OpenStackError, isNotFound } from '../openstack/errors.js';
 import type { Network, Port, SecurityGroup, Subnet } from '../openstack/network.js';
@@ -167,7 +169,7 @@ export function createNetworkActivities(backends: Backends) {
         const left = await network.listSubnets({ network_id: service.id });
         if (left.length === 0) await ignoreStatus(network.deleteNetwork(service.id), 409);
       }
-      await backend.hostInterface.tidy();
+      await tidyThisHost(backend);
     },
 
     /** The security group of service instances, its rules compared one by one. Safe to repeat. */
@@ -391,6 +393,18 @@ async function releaseSubnet(network: NetworkApi, routerId: string, subnet: Subn
     if (users.some(isHostPort) && !users.some(isInstancePort)) throw error;
     // An instance took a port here meanwhile, and needs the way that was just taken away.
     await ensureRouterInterface(network, routerId, subnet);
+  }
+}
+
+/** The next release, connection or start of a worker here looks again, so trouble here holds up nobody. */
+async function tidyThisHost({ hostInterface, name }: Backend): Promise<void> {
+  try {
+    await hostInterface.tidy();
+  } catch (error) {
+    const ofThisHost =
+      error instanceof HostInterfaceNotReady || error instanceof HostInterfaceUnusable;
+    if (!ofThisHost) throw error;
+    log.warn('tidying the interfaces of this host failed', { error, backend: name });
   }
 }
 

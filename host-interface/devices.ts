@@ -72,10 +72,19 @@ export async function setDevice(
 export async function setAddresses(run: Run, device: string, wanted: string[]): Promise<void> {
   const present = await addressesOf(run, device);
   for (const address of present.filter((one) => !wanted.includes(one))) {
-    await run('ip', 'address', 'del', address, 'dev', device);
+    await removeAddress(run, device, address);
   }
   for (const address of wanted.filter((one) => !present.includes(one))) {
     await run('ip', 'address', 'replace', address, 'dev', device);
+  }
+}
+
+async function removeAddress(run: Run, device: string, address: string): Promise<void> {
+  try {
+    await run('ip', 'address', 'del', address, 'dev', device);
+  } catch (error) {
+    // Another process of this host may have been faster.
+    if ((await addressesOf(run, device)).includes(address)) throw error;
   }
 }
 

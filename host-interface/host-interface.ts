@@ -1,6 +1,6 @@
 import { isNotFound } from '../openstack/errors.js';
 import type { Cloud } from '../openstack/index.js';
-import type { Networks, Port, Subnet } from '../openstack/network.js';
+import type { Networks, Port } from '../openstack/network.js';
 import { setAddresses } from './devices.js';
 import { HostInterfaceNotReady } from './errors.js';
 import { ensureHostPort, isPortOfHost } from './host-port.js';
@@ -21,7 +21,11 @@ export interface HostInterface {
    * @throws HostInterfaceUnusable, HostInterfaceNotReady, or an error of the cloud's client
    */
   reach(address: string): Promise<void>;
-  /** Removes this host's devices and addresses that belong to no port any more. Safe to repeat. */
+  /**
+   * Removes this host's devices and addresses that belong to no port any more. Safe to repeat.
+   *
+   * @throws as `reach` does
+   */
   tidy(): Promise<void>;
   /** Ends what is under way. */
   close(): void;
@@ -33,7 +37,7 @@ export interface HostInterfaceOptions {
   host: string;
   serviceNetworkName: string;
   run: Run;
-  /** Made for the project, whose id is known after the first login. */
+  /** Made for the project and its Neutron, which are known after the first login. */
   pluggerFor: (owner: string) => Plugger;
 }
 
@@ -43,25 +47,44 @@ export interface HostInterfaceOptions {
  */
 const BELIEVED_MS = 10_000;
 
+/** A port that is still being changed after so many looks is looked at later. */
+const ROUNDS = 10;
+
+interface Seen {
+  prefixes: string[];
+  /** On the clock of `performance.now()`. */
+  until: number;
+}
+
 export function createHostInterface(options: HostInterfaceOptions): HostInterface {
   const { cloud, host, serviceNetworkName, run, pluggerFor } = options;
   const closing = new AbortController();
   const network: Networks = cloud.withSignal(closing.signal).network;
   const inTurn = oneAtATime();
-  let seen: { prefixes: string[]; until: number } = { prefixes: [], until: 0 };
+  let seen: Seen = { prefixes: [], until: 0 };
 
   const login = async () => {
     const { projectId } = await cloud.session.authenticate(closing.signal);
-    return { projectId, plugger: pluggerFor(projectId) };
+    // Regions share a project, but no ports: to each other's Neutron, their devices would belong to no port.
+    const neutron = await cloud.session.endpointOf('network', closing.signal);
+    return { projectId, plugger: pluggerFor(`${projectId}@${neutron}`) };
   };
 
   const isSeen = (address: string): boolean =>
     performance.now() < seen.until && seen.prefixes.some((prefix) => contains(prefix, address));
 
-  async function giveAddresses(plugger: Plugger, { id, fixedIps }: Port, subnets: Subnet[]) {
-    const addresses = withPrefix(fixedIps, subnets);
-    await setAddresses(run, plugger.deviceOf(id), addresses);
-    return addresses;
+  /** Ends with what the port has then: another process of this host may change both meanwhile. */
+  async function giveAddresses(plugger: Plugger, known: Port): Promise<string[]> {
+    let port = known;
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const subnets = await network.listSubnets({ network_id: port.networkId });
+      const addresses = withPrefix(port.fixedIps, subnets);
+      await setAddresses(run, plugger.deviceOf(port.id), addresses);
+      const before = port.revisionNumber;
+      port = await network.getPort(port.id);
+      if (port.revisionNumber === before) return addresses;
+    }
+    throw new HostInterfaceNotReady(`Port ${port.id} is being changed all the time`);
   }
 
   async function removeOutdated(plugger: Plugger, except?: string): Promise<void> {
@@ -70,14 +93,13 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
       const port = await network.findPort(portId);
       if (!port || !isPortOfHost(port, host)) {
         await plugger.unplug(portId);
-        continue;
+      } else {
+        await giveAddresses(plugger, port);
       }
-      const subnets = await network.listSubnets({ network_id: port.networkId });
-      await giveAddresses(plugger, port, subnets);
     }
   }
 
-  async function connect(address: string): Promise<void> {
+  async function join(address: string): Promise<{ port: Port; joined: Seen }> {
     const { projectId, plugger } = await login();
     const place = await locate(network, { name: serviceNetworkName, projectId, address });
     const port = await ensureHostPort(network, { host, ...place });
@@ -85,20 +107,26 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
     await plugger.plug({ portId: port.id, mac: port.macAddress, mtu: place.mtu });
     // Two devices with addresses in one prefix would be two ways to it, of which the older may be dead.
     await removeOutdated(plugger, port.id);
-    const prefixes = await giveAddresses(plugger, port, place.subnets);
-    await waitForAgent(network, port, host, closing.signal);
-    seen = { prefixes, until: performance.now() + BELIEVED_MS };
+    const prefixes = await giveAddresses(plugger, port);
+    return { port, joined: { prefixes, until: performance.now() + BELIEVED_MS } };
+  }
+
+  async function connect(address: string): Promise<void> {
+    const done = await inTurn(async () => {
+      closing.signal.throwIfAborted();
+      return isSeen(address) ? undefined : join(address);
+    });
+    if (!done) return;
+    // Out of turn: while an agent is away, those who are waiting for it would only hold each other up.
+    await waitForAgent(network, done.port, host, closing.signal);
+    seen = done.joined;
   }
 
   return {
     check: async () => pluggerFor('').check(),
 
     async reach(address) {
-      if (isSeen(address)) return;
-      await inTurn(async () => {
-        closing.signal.throwIfAborted();
-        if (!isSeen(address)) await connect(address).catch(explainGone);
-      });
+      if (!isSeen(address)) await connect(address).catch(explainGone);
     },
 
     async tidy() {
@@ -106,7 +134,7 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
         closing.signal.throwIfAborted();
         seen = { prefixes: [], until: 0 };
         const { plugger } = await login();
-        await removeOutdated(plugger);
+        await removeOutdated(plugger).catch(explainGone);
       });
     },
 

@@ -1,6 +1,7 @@
-import { unlessNotFound } from '../openstack/errors.js';
+import { OpenStackError, unlessNotFound } from '../openstack/errors.js';
 import type { Networks, Port } from '../openstack/network.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
+import { HostInterfaceNotReady } from './errors.js';
 
 const MARK = 'hawser:host=';
 
@@ -21,8 +22,21 @@ export const isPortOfHost = ({ description }: Port, host: string): boolean =>
 /**
  * The host's one port in the network, found by its mark or created, bound to the host and with an address on the
  * subnet. Safe to repeat, and beside others who do it for the same host: they keep each other's addresses.
+ *
+ * @throws HostInterfaceNotReady if somebody gave the subnet back meanwhile
  */
 export async function ensureHostPort(network: Networks, place: HostPlace): Promise<Port> {
+  try {
+    return await findAndExtend(network, place);
+  } catch (error) {
+    // That the subnet of an address is gone, Neutron calls a bad request.
+    const refused = error instanceof OpenStackError && error.status === 400;
+    if (!refused || (await network.findSubnet(place.subnetId))) throw error;
+    throw new HostInterfaceNotReady(`Subnet ${place.subnetId} was given back: ${error.message}`);
+  }
+}
+
+async function findAndExtend(network: Networks, place: HostPlace): Promise<Port> {
   const found = await findOrCreate(network, place);
   // Neutron binds a port when it is changed: one that found no agent then may find it now. Not under a condition:
   // binding counts as a change of its own, on which Neutron checks the condition once more and refuses.

@@ -9,13 +9,9 @@ import { HostInterfaceNotReady } from './errors.js';
 export async function locate(
   network: Networks,
   { name, projectId, address }: { name: string; projectId: string; address: string },
-): Promise<{ networkId: string; subnetId: string; mtu: number | null; subnets: Subnet[] }> {
+): Promise<{ networkId: string; subnetId: string; mtu: number | null }> {
   const networks = await network.listNetworks({ name, project_id: projectId });
-  const onThem = { network_id: networks.map(({ id }) => id) };
-  const [ports, subnets] = await Promise.all([
-    network.listPorts(onThem),
-    network.listSubnets(onThem),
-  ]);
+  const ports = await network.listPorts({ network_id: networks.map(({ id }) => id) });
   const [found] = ports
     .filter(({ description }) => description.startsWith('hawser:instance='))
     .flatMap(({ networkId, fixedIps }) =>
@@ -29,7 +25,7 @@ export async function locate(
     );
   }
   const mtu = networks.find(({ id }) => id === found.networkId)?.mtu ?? null;
-  return { ...found, mtu, subnets };
+  return { ...found, mtu };
 }
 
 /** A port's addresses with the prefix lengths of their subnets: `10.254.0.5/28`. */

@@ -46,7 +46,6 @@ export function createOpenVswitchPlugger(run: Run, owner: string, bridge: string
         `external_ids:attached-mac=${quoted(mac)}`,
         `external_ids:hawser-owner=${quoted(owner)}`,
       ];
-      // In one transaction, so that the agent never sees it half described.
       await vsctl(...add, ...set, ...values);
       await setDevice(run, await listDevices(run), { name: device, mac, mtu });
     },

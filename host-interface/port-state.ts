@@ -3,8 +3,11 @@ import type { Networks, Port } from '../openstack/network.js';
 import { HostInterfaceNotReady, HostInterfaceUnusable } from './errors.js';
 import { isBound } from './host-port.js';
 
-/** How long the L2 agent may take: it looks for new devices every two seconds, busy ones take longer. */
-const AGENT_LIMIT_MS = 30_000;
+/**
+ * How long the L2 agent may take: it looks for new devices every two seconds, busy ones take longer. With all that
+ * comes before it, this is shorter than a login by SSH may take, or nobody would be left to be told the reason.
+ */
+const AGENT_LIMIT_MS = 10_000;
 const LOOK_AGAIN_MS = 500;
 
 const drivers: Partial<Record<string, string>> = { bridge: 'bridge', ovs: 'openvswitch' };

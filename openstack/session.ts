@@ -61,6 +61,11 @@ export class Session implements Requester {
     return { projectId, userId };
   }
 
+  /** The versioned endpoint that calls to the service go to. */
+  async endpointOf(service: Service, signal?: AbortSignal): Promise<string> {
+    return findEndpoint(service, this.#config, await this.#currentToken(signal));
+  }
+
   /** @throws Error before the first call or `authenticate` */
   get projectId(): string {
     return this.#knownToken().projectId;

@@ -1,6 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger, type LogEntry } from '@temporalio/worker';
+import { createNetworkActivities } from '../../activities/network.js';
+import { HostInterfaceNotReady, HostInterfaceUnusable } from '../../host-interface/errors.js';
 import { ensureHostPort } from '../../host-interface/host-port.js';
+import type { HostInterface } from '../../host-interface/index.js';
 import { listResources } from '../../dev/resources.js';
+import { SshPool } from '../../ssh/pool.js';
 import type { ShareNetwork } from '../../workflows/model.js';
 import {
   failureOf,
@@ -8,6 +14,7 @@ import {
   type ActivityRig,
   type Bench,
 } from '../support/activities.js';
+import { holdRequest } from '../support/held-request.js';
 
 let rig: ActivityRig;
 let bench: Bench;
@@ -169,14 +176,51 @@ describe('the service network', () => {
     const place = { host: 'devcloud', ...(await bench.steps.ensureServiceNetwork(ref)) };
     const { network } = rig.operator;
     const { id } = await ensureHostPort(network, place);
-    await rig.planFault({ operation: 'subnet.delete' }, { delayMs: 700 });
+    const deletion = await holdRequest(rig.devcloud, 'subnet.delete');
     const release = failureOf(bench.steps.releaseServiceNetwork(ref));
-    await vi.waitFor(async () => expect(await network.findPort(id)).toBeUndefined(), {
-      interval: 10,
-    });
+    await deletion.arrived();
+    expect(await network.findPort(id)).toBeUndefined();
     await ensureHostPort(network, place);
+    await deletion.release();
     expect(await release).toMatchObject({ type: 'CloudBusy', nonRetryable: false });
     await bench.steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([0, 0, 0]);
+  });
+
+  /** The release by a worker on whose host tidying fails. */
+  const releaseWith = async (trouble: Error, logged: LogEntry[] = []) => {
+    const ssh = new SshPool({ user: 'manila', password: 'unused' });
+    const hostInterface: HostInterface = {
+      check: async () => undefined,
+      reach: async () => undefined,
+      tidy: async () => Promise.reject(trouble),
+      close: () => undefined,
+    };
+    const { options, publicKey, backend: name } = bench;
+    const backend = { name, options, publicKey, ssh, hostInterface, cloud: rig.operator };
+    const steps = createNetworkActivities(() => backend);
+    const logger = new DefaultLogger('WARN', (entry) => logged.push(entry));
+    const environment = new MockActivityEnvironment({}, { logger });
+    await environment.run(async () => steps.releaseServiceNetwork(ref));
+  };
+
+  test.each([
+    ['HostInterfaceNotReady', HostInterfaceNotReady],
+    ['HostInterfaceUnusable', HostInterfaceUnusable],
+  ])("goes whatever a worker's host is unable to tidy: %s", async (_name, Trouble) => {
+    await bench.steps.ensureServiceNetwork(ref);
+    const logged: LogEntry[] = [];
+    await releaseWith(new Trouble('ovs-vsctl is away'), logged);
+    expect(await counts()).toEqual([0, 0, 0]);
+    expect(logged.map(({ message }) => message)).toEqual([
+      'tidying the interfaces of this host failed',
+    ]);
+    expect(logged[0]?.meta).toMatchObject({ error: { message: 'ovs-vsctl is away' } });
+  });
+
+  test('goes, but a mistake of ours is not taken for trouble of the host', async () => {
+    await bench.steps.ensureServiceNetwork(ref);
+    await expect(releaseWith(new TypeError('a mistake'))).rejects.toThrow('a mistake');
     expect(await counts()).toEqual([0, 0, 0]);
   });
 
@@ -411,11 +455,11 @@ describe("an instance's port", () => {
     // Another subnet keeps the network.
     const other = await rig.addShareNetwork(bench, '10.21.0.0/24');
     await bench.steps.ensureServiceNetwork({ ...ref, shareNetwork: other });
-    await rig.planFault({ operation: 'port.create' }, { delayMs: 1000 });
+    const creation = await holdRequest(rig.devcloud, 'port.create');
     const attempt = failureOf(bench.steps.ensureServerPort(instance));
-    const struck = async () => (await rig.devcloud.control('GET', '/faults')).text;
-    await expect.poll(struck).toContain('"struck":1');
+    await creation.arrived();
     await bench.steps.releaseServiceNetwork(ref);
+    await creation.release();
     expect(await attempt).toMatchObject({ type: 'CloudBusy', nonRetryable: false });
     expect(await bench.steps.ensureServerPort(instance)).toMatchObject({
       portId: expect.any(String),

@@ -1,8 +1,15 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { listDevices } from '../../host-interface/devices.js';
 import { openHostInterface, type HostInterface } from '../../host-interface/index.js';
-import { createOpenVswitchPlugger } from '../../host-interface/open-vswitch.js';
+import type { Run } from '../../host-interface/programs.js';
+import { loadCloudConfig } from '../../openstack/cloud-config.js';
+import { type Cloud, connectCloud } from '../../openstack/index.js';
+import type { Networks, Port } from '../../openstack/network.js';
 import { startActivityRig, type ActivityRig, type Bench } from '../support/activities.js';
+import { holdRequest } from '../support/held-request.js';
 import { noOpenVswitch, startOpenVswitch } from '../support/open-vswitch.js';
 
 describe.skipIf(noOpenVswitch)("the worker's host in the service network", () => {
@@ -26,7 +33,10 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
   });
 
   /** As a worker process on the machine has it. */
-  const open = (more: { interface_driver?: 'bridge'; host?: string } = {}): HostInterface => {
+  const open = (
+    more: { interface_driver?: 'bridge'; host?: string } = {},
+    { cloud = rig.operator, run = machine.run } = {},
+  ): HostInterface => {
     const options = {
       interface_driver: 'openvswitch' as const,
       ovs_integration_bridge: 'br-int',
@@ -34,7 +44,7 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
       service_network_name: bench.options.service_network_name,
       ...more,
     };
-    const made = openHostInterface(options, rig.operator, machine.run);
+    const made = openHostInterface(options, cloud, run);
     opened.push(made);
     return made;
   };
@@ -67,6 +77,40 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
       .toSorted();
   };
 
+  /** The same project in another region, whose Neutron knows none of the ports here. */
+  const openElsewhere = async () => {
+    const error = { type: 'PortNotFound', message: 'Port could not be found.', detail: '' };
+    const neutron = createServer((_request, response) => {
+      response.writeHead(404).end(JSON.stringify({ NeutronError: error }));
+    });
+    neutron.listen(0, '127.0.0.1');
+    await once(neutron, 'listening');
+    const { port } = neutron.address() as AddressInfo;
+    const env = { OS_CLIENT_CONFIG_FILE: rig.devcloud.cloudsYaml };
+    const cloud = connectCloud({
+      ...loadCloudConfig({ cloud: 'hawser', env }),
+      endpointOverrides: { network: `http://127.0.0.1:${port}` },
+    });
+    const close = async () => {
+      await cloud.session.close();
+      neutron.close();
+    };
+    return { cloud, close };
+  };
+
+  const devices = async (): Promise<string[]> =>
+    (await listDevices(machine.run))
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith('tap'));
+
+  /** The machine's programs; something happens each time before a device's addresses are looked at. */
+  const beforeAddresses =
+    (happens: () => Promise<unknown>): Run =>
+    async (...command) => {
+      if (command.slice(0, 4).join(' ') === 'ip -json address show') await happens();
+      return machine.run(...command);
+    };
+
   const wanted = async (): Promise<string[]> =>
     (await hostPorts())
       .flatMap(({ fixedIps }) => fixedIps.map(({ ipAddress }) => `${ipAddress}/28`))
@@ -94,13 +138,68 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
     await one.reach(address);
     expect(await hostPorts()).toHaveLength(1);
     expect(await addresses()).toEqual(await wanted());
-    expect(
-      await createOpenVswitchPlugger(
-        machine.run,
-        rig.operator.session.projectId,
-        'br-int',
-      ).plugged(),
-    ).toHaveLength(1);
+    expect(await devices()).toHaveLength(1);
+  });
+
+  test('keeps the addresses of both subnets that two processes join at once', async () => {
+    const one = await addInstance('i-1', '10.20.1.0/24');
+    const two = await addInstance('i-2', '10.20.2.0/24');
+    let letGo: () => void = () => undefined;
+    const both = new Promise<void>((resolve) => (letGo = resolve));
+    let arrive: () => void = () => undefined;
+    const arrived = new Promise<void>((resolve) => (arrive = resolve));
+    // It knows the port as it was before the other changed it.
+    const slow = open({}, { run: beforeAddresses(async () => (arrive(), both)) });
+    const late = slow.reach(one.address);
+    await arrived;
+    await open().reach(two.address);
+    letGo();
+    await late;
+    expect(await addresses()).toHaveLength(2);
+    expect(await addresses()).toEqual(await wanted());
+  });
+
+  test('tries again later where its port is changed all the time', async () => {
+    const { address } = await addInstance('i-1', '10.20.1.0/24');
+    let changes = 0;
+    const change = async () => {
+      changes += 1;
+      const [port] = await hostPorts();
+      await rig.operator.network.updatePort(port?.id ?? '', { name: port?.name ?? '' });
+    };
+    const host = open({}, { run: beforeAddresses(change) });
+    await expect(host.reach(address)).rejects.toMatchObject({
+      name: 'HostInterfaceNotReady',
+      message: expect.stringContaining('changed all the time'),
+    });
+    expect(changes).toBeGreaterThan(1);
+    await open().reach(address);
+    expect(await addresses()).toEqual(await wanted());
+  });
+
+  test("keeps the devices of another region's network, which its own does not know", async () => {
+    const { address } = await addInstance('i-1', '10.20.1.0/24');
+    await open().reach(address);
+    const { cloud, close } = await openElsewhere();
+    try {
+      await open({}, { cloud }).tidy();
+    } finally {
+      await close();
+    }
+    expect(await addresses()).toHaveLength(1);
+    expect(await addresses()).toEqual(await wanted());
+  });
+
+  test('holds up nobody while the agent does not plug its port', async () => {
+    const { address } = await addInstance('i-1', '10.20.1.0/24');
+    const host = open({}, { cloud: withoutAgent(rig.operator) });
+    const waiting = host.reach(address);
+    await expect.poll(addresses, { timeout: 30_000 }).toHaveLength(1);
+    const tidied = host.tidy().then(() => 'tidied');
+    expect(await Promise.race([waiting, tidied])).toBe('tidied');
+    const ended = expect(waiting).rejects.toThrow(/closed|aborted/);
+    host.close();
+    await ended;
   });
 
   test('is whole again after the host lost its devices', async () => {
@@ -126,8 +225,7 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
     await two.remove();
     await host.tidy();
     expect(await hostPorts()).toEqual([]);
-    const left = (await listDevices(machine.run)).map(({ name }) => name);
-    expect(left.filter((name) => name.startsWith('tap'))).toEqual([]);
+    expect(await devices()).toEqual([]);
   });
 
   test('gives up the device of a port that is gone when it connects again', async () => {
@@ -147,14 +245,32 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
     const one = await addInstance('i-1', '10.20.1.0/24');
     const two = await addInstance('i-2', '10.20.2.0/24');
     await host.reach(one.address);
-    await rig.planFault({ operation: 'port.update' }, { delayMs: 500 });
+    const change = await holdRequest(rig.devcloud, 'port.update');
     const late = host.reach(two.address);
     const gone = expect(late).rejects.toMatchObject({ name: 'HostInterfaceNotReady' });
+    await change.arrived();
     await one.remove();
+    await change.release();
     await gone;
     await host.reach(two.address);
     expect(await addresses()).toEqual(await wanted());
     expect(await wanted()).toHaveLength(1);
+  });
+
+  test('tries again where the subnet that it joins is given back by another', async () => {
+    const host = open();
+    const one = await addInstance('i-1', '10.20.1.0/24');
+    const two = await addInstance('i-2', '10.20.2.0/24');
+    await host.reach(one.address);
+    const change = await holdRequest(rig.devcloud, 'port.update');
+    const late = host.reach(two.address);
+    const gone = expect(late).rejects.toMatchObject({ name: 'HostInterfaceNotReady' });
+    await change.arrived();
+    await two.remove();
+    await change.release();
+    await gone;
+    expect(await wanted()).toHaveLength(1);
+    expect(await addresses()).toEqual(await wanted());
   });
 
   test('says which driver is the right one', async () => {
@@ -185,3 +301,21 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
     expect(await hostPorts()).toEqual([]);
   });
 });
+
+/** As Neutron tells of ports that no agent has plugged yet. */
+function withoutAgent(cloud: Cloud): Cloud {
+  const down = (port: Port): Port => ({ ...port, status: 'DOWN' });
+  return {
+    ...cloud,
+    withSignal: (signal) => {
+      const clients = cloud.withSignal(signal);
+      const { getPort, listPorts } = clients.network;
+      const network: Networks = {
+        ...clients.network,
+        getPort: async (id) => down(await getPort(id)),
+        listPorts: async (filter) => (await listPorts(filter)).map(down),
+      };
+      return { ...clients, network };
+    },
+  };
+}

@@ -328,7 +328,9 @@ describe('the catalog', () => {
   test('counts less than an endpoint of the configuration', async () => {
     cloud.on('GET /elsewhere/v2.1/servers', { json: { servers: [] } });
     const endpointOverrides = { compute: `${cloud.url}/elsewhere/v2.1/%(project_id)s` };
-    expect(await list(open({ endpointOverrides }))).toEqual({ servers: [] });
+    const session = open({ endpointOverrides });
+    expect(await list(session)).toEqual({ servers: [] });
+    expect(await session.endpointOf('compute')).toBe(`${cloud.url}/elsewhere/v2.1`);
   });
 });
 

@@ -12,6 +12,9 @@ import { createNamespace, noNamespaces } from './network-namespace.js';
 const execute = promisify(execFile);
 const schema = '/usr/share/openvswitch/vswitch.ovsschema';
 
+/** A run of the tests that is killed stops nothing itself. */
+const dyingWithUs = ['setpriv', '--pdeathsig', 'KILL', '--'];
+
 /** Undefined where a test may run an Open vSwitch of its own; otherwise why not. */
 export const noOpenVswitch: string | undefined = noNamespaces ?? lacking();
 
@@ -26,29 +29,38 @@ function lacking(): string | undefined {
 
 /** A host with an Open vSwitch of its own, switching in user space: no kernel module is needed. */
 export async function startOpenVswitch(): Promise<{ run: Run; remove: () => Promise<void> }> {
+  const undo: (() => Promise<unknown>)[] = [];
+  const remove = async () => {
+    for (let step = undo.pop(); step; step = undo.pop()) await step();
+  };
+  try {
+    return { run: await start(undo), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function start(undo: (() => Promise<unknown>)[]): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'hawser-ovs-'));
+  undo.push(async () => rm(folder, { recursive: true }));
   const namespace = await createNamespace();
+  undo.push(async () => namespace.remove());
   const within = ['ip', 'netns', 'exec', namespace.name, 'env', `OVS_RUNDIR=${folder}`];
   const run = createRun(within);
-  const start = (...command: string[]) => {
-    const [program = '', ...args] = [...within, ...command];
-    return spawn(program, args, { stdio: 'ignore' });
+  const startDaemon = (...command: string[]) => {
+    const [program = '', ...args] = [...within, ...dyingWithUs, ...command];
+    const child = spawn(program, args, { stdio: 'ignore' });
+    undo.push(async () => {
+      if (child.exitCode === null && child.kill()) await once(child, 'close');
+    });
   };
   const socket = join(folder, 'db.sock');
   await execute('ovsdb-tool', ['create', join(folder, 'conf.db'), schema]);
-  const database = start('ovsdb-server', join(folder, 'conf.db'), `--remote=punix:${socket}`);
+  startDaemon('ovsdb-server', join(folder, 'conf.db'), `--remote=punix:${socket}`);
   const vsctl = async (...args: string[]) => run('ovs-vsctl', '--timeout=10', ...args);
   await vi.waitFor(async () => vsctl('--no-wait', 'init'), { timeout: 10_000 });
-  const daemon = start('ovs-vswitchd', `unix:${socket}`);
+  startDaemon('ovs-vswitchd', `unix:${socket}`);
   await vsctl('add-br', 'br-int', '--', 'set', 'Bridge', 'br-int', 'datapath_type=netdev');
-  return {
-    run,
-    remove: async () => {
-      for (const child of [daemon, database]) {
-        if (child.exitCode === null && child.kill()) await once(child, 'close');
-      }
-      await namespace.remove();
-      await rm(folder, { recursive: true });
-    },
-  };
+  return run;
 }
