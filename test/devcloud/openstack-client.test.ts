@@ -23,14 +23,22 @@ const listed = z.array(z.record(z.string(), z.unknown()));
 const namesIn = (document: unknown): unknown[] =>
   listed.parse(document).map((row) => row['Name'] ?? row['ID']);
 
-const status = async (kind: string, name: string): Promise<string | undefined> => {
-  const resources = z
-    .record(z.string(), listed)
-    .parse((await cloud.control('GET', '/resources')).body);
-  const row = resources[kind]?.find((one) => one['name'] === name);
+const lists = {
+  servers: '/servers/detail',
+  volumes: '/volumes/detail',
+  snapshots: '/snapshots/detail',
+};
+type Kind = keyof typeof lists;
+
+/** Asked apart from the command line, which takes longer than what is waited for. */
+const status = async (kind: Kind, name: string): Promise<string | undefined> => {
+  const demo = await cloud.as('demo');
+  const answer = await (kind === 'servers' ? demo.nova : demo.cinder)('GET', lists[kind]);
+  const rows = z.object({ [kind]: listed }).parse(answer.body)[kind];
+  const row = rows?.find((one) => one['name'] === name);
   return row && String(row['status']);
 };
-const settles = (kind: string, name: string, wanted: string | undefined) =>
+const settles = (kind: Kind, name: string, wanted: string | undefined) =>
   expect.poll(() => status(kind, name), { interval: 20, timeout: 10_000 }).toBe(wanted);
 
 describe('the openstack command line', () => {
