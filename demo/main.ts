@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { HawserClient, type ShareView } from '../client/index.js';
+import { openCloud } from '../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.js';
 import { differences, listResources } from '../dev/resources.js';
-import { loadCloudConfig } from '../openstack/cloud-config.js';
-import { connectCloud, type Cloud } from '../openstack/index.js';
+import type { Cloud } from '../openstack/index.js';
 import { plugTenantClient, type TenantClient } from '../dev/tenant-client.js';
 import { Story, mustBe } from './story.js';
 
@@ -32,8 +32,7 @@ async function main(): Promise<void> {
     ],
   );
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
-  const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
-  const cloud = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
+  const cloud = openCloud(environment.cloudsYaml, 'hawser');
   const clients: TenantClient[] = [];
   try {
     await tell(story, { environment, hawser, cloud }, clients);

@@ -1,8 +1,8 @@
 import { request } from 'undici';
 import { z } from 'zod';
-import { loadCloudConfig } from '../openstack/cloud-config.js';
-import { connectCloud, type Cloud } from '../openstack/index.js';
+import type { Cloud } from '../openstack/index.js';
 import type { Network } from '../openstack/network.js';
+import { openCloud } from './cloud.js';
 import { undoneOnFailure } from './undo-stack.js';
 
 /** A machine at a port of a tenant's network. */
@@ -23,9 +23,6 @@ export interface ClientMachineOptions {
   network: string;
   name: string;
 }
-
-export const openCloud = (cloudsYaml: string, cloud: string): Cloud =>
-  connectCloud(loadCloudConfig({ cloud, env: { OS_CLIENT_CONFIG_FILE: cloudsYaml } }));
 
 export async function theNetwork({ network }: Cloud, name: string): Promise<Network> {
   const [found] = await network.listNetworks({ name });

@@ -1,4 +1,6 @@
 import type { HostsKind } from '../devcloud/hosts/hosts.js';
+import { loadCloudConfig } from '../openstack/cloud-config.js';
+import { connectCloud, type Cloud } from '../openstack/index.js';
 
 /** A cloud of the environment's own. */
 export interface EmbeddedCloud {
@@ -17,3 +19,7 @@ export interface ExistingCloud {
 
 export const isEmbedded = (cloud: EmbeddedCloud | ExistingCloud): cloud is EmbeddedCloud =>
   'hosts' in cloud;
+
+/** A cloud of that clouds.yaml, by its name there. Speaks to nobody yet. */
+export const openCloud = (cloudsYaml: string, name: string): Cloud =>
+  connectCloud(loadCloudConfig({ cloud: name, env: { OS_CLIENT_CONFIG_FILE: cloudsYaml } }));

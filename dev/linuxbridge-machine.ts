@@ -5,12 +5,8 @@ import { withPrefix } from '../host-interface/locate.js';
 import { shortId } from '../host-interface/plugger.js';
 import type { Cloud } from '../openstack/index.js';
 import type { Port, Subnet } from '../openstack/network.js';
-import {
-  openCloud,
-  theNetwork,
-  type ClientMachine,
-  type ClientMachineOptions,
-} from './client-machine.js';
+import { theNetwork, type ClientMachine, type ClientMachineOptions } from './client-machine.js';
+import { openCloud } from './cloud.js';
 import { holdNamespace, type HeldNamespace } from './held-namespace.js';
 import { undoneOnFailure } from './undo-stack.js';
 

@@ -10,9 +10,8 @@ import { stringify } from 'yaml';
 import type { Backend } from '../../activities/backend.js';
 import { backendsOf } from '../../activities/backend.js';
 import { createActivities } from '../../activities/index.js';
-import { isEmbedded } from '../../dev/cloud.js';
-import { loadCloudConfig } from '../../openstack/cloud-config.js';
-import { type Cloud, connectCloud } from '../../openstack/index.js';
+import { isEmbedded, openCloud } from '../../dev/cloud.js';
+import type { Cloud } from '../../openstack/index.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import { openBackend } from '../../worker/backends.js';
 import { loadConfig } from '../../worker/config.js';
@@ -43,8 +42,7 @@ describe('a host with an L2 agent', () => {
     backend = await openRealBackend(folder, name);
     const client = new Client({ connection: temporal });
     bench = benchOf(backend, createActivities(backendsOf([backend]), client));
-    const env = { OS_CLIENT_CONFIG_FILE: cloudsYaml };
-    tenant = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
+    tenant = openCloud(cloudsYaml, 'demo');
     shareNetworks = [];
     for (const at of [1, 2]) {
       const network = await createTenantNetwork(tenant, `${name}-${at}`, `10.251.${at}.0/24`);

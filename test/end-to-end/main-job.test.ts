@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HawserClient, type ServiceInstanceView, type ShareView } from '../../client/index.js';
+import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment, type Environment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
 import { plugTenantClient, type TenantClient } from '../../dev/tenant-client.js';
-import { loadCloudConfig } from '../../openstack/cloud-config.js';
-import { connectCloud, type Cloud } from '../../openstack/index.js';
+import type { Cloud } from '../../openstack/index.js';
 import { cloudUnderTest } from '../support/cloud-under-test.js';
 import { removeEverything } from '../support/remove-everything.js';
 
@@ -24,8 +24,7 @@ const host = 'host' in target ? target.host : undefined;
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-e2e-'));
   environment = await startEnvironment({ stateDir, cloud: target });
-  const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
-  cloud = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
+  cloud = openCloud(environment.cloudsYaml, 'hawser');
   before = await listResources(cloud);
   friend = await plug('friend');
   stranger = await plug('stranger');

@@ -5,10 +5,10 @@ import { request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { HawserClient } from '../../client/index.js';
+import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
-import { loadCloudConfig } from '../../openstack/cloud-config.js';
-import { connectCloud, type Cloud } from '../../openstack/index.js';
+import type { Cloud } from '../../openstack/index.js';
 import { createTenantNetwork, type TenantNetwork } from '../support/tenant-network.js';
 
 /** A step, and what holds it up for as long as it takes to kill its worker. */
@@ -97,9 +97,8 @@ let before: Resources;
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-kill-'));
   environment = await startEnvironment({ stateDir, cloud: { hosts: 'simulated' } });
-  const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
-  operator = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
-  tenant = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
+  operator = openCloud(environment.cloudsYaml, 'hawser');
+  tenant = openCloud(environment.cloudsYaml, 'demo');
   networks = await Promise.all(
     networkNames.map((name, at) => createTenantNetwork(tenant, name, `10.20.${at}.0/24`)),
   );

@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { HawserClient, type ShareSpec, type ShareView } from '../../client/index.js';
+import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
-import { loadCloudConfig } from '../../openstack/cloud-config.js';
-import { connectCloud, type Cloud } from '../../openstack/index.js';
+import type { Cloud } from '../../openstack/index.js';
 import { createTenantNetwork } from '../support/tenant-network.js';
 
 /** Backends of their own for what only the configuration can get wrong. */
@@ -43,9 +43,8 @@ let before: Resources;
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'hawser-trouble-'));
   environment = await startEnvironment({ stateDir, cloud: { hosts: 'simulated' }, moreBackends });
-  const env = { OS_CLIENT_CONFIG_FILE: environment.cloudsYaml };
-  operator = connectCloud(loadCloudConfig({ cloud: 'hawser', env }));
-  tenant = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
+  operator = openCloud(environment.cloudsYaml, 'hawser');
+  tenant = openCloud(environment.cloudsYaml, 'demo');
   hawser = await HawserClient.connect({ address: environment.temporalAddress });
 });
 

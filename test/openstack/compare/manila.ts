@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { loadCloudConfig } from '../../../openstack/cloud-config.js';
-import { connectCloud } from '../../../openstack/index.js';
+import { openCloud } from '../../../dev/cloud.js';
 import { tenantNetwork, type Contender } from './contender.js';
 import { ManilaApi } from './manila-api.js';
 
@@ -55,8 +54,7 @@ function settled(seen: string, what: string, wanted: string): boolean {
 }
 
 async function shareNetwork(tenant: ManilaApi, cloudsYaml: string): Promise<string> {
-  const env = { OS_CLIENT_CONFIG_FILE: cloudsYaml };
-  const { network, session } = connectCloud(loadCloudConfig({ cloud: 'demo', env }));
+  const { network, session } = openCloud(cloudsYaml, 'demo');
   const [net] = await network.listNetworks({ name: tenantNetwork.network });
   const [subnet] = await network.listSubnets({ name: tenantNetwork.subnet });
   await session.close();
