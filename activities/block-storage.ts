@@ -24,7 +24,9 @@ export function createBlockStorageActivities(backends: Backends) {
 
   return {
     /** Finds the share's volume or creates it, and waits until it can be attached. Safe to repeat. */
-    async ensureVolume(spec: ShareVolume & { sizeGib: number }): Promise<{ volumeId: string }> {
+    async ensureVolume(
+      spec: ShareVolume & { sizeGib: number },
+    ): Promise<{ volumeId: string; volumeSizeGib: number }> {
       const { cloud, options, name: backendName } = backends(spec.backend);
       const { shareId, sizeGib } = spec;
       const volume = await oldestOnly({
@@ -61,7 +63,7 @@ export function createBlockStorageActivities(backends: Backends) {
         limitMs: options.max_time_to_create_volume * 1000,
         onTimeout: 'VolumeFailed',
       });
-      return { volumeId: volume.id };
+      return { volumeId: volume.id, volumeSizeGib: volume.sizeGib };
     },
 
     /** The share's volume, or undefined when there is none. */

@@ -1,9 +1,9 @@
-import type { ExportLocation, InstanceHost } from '../workflows/model.js';
+import type { ExportLocation } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
 import type { ShareExport } from './nfs-exports.js';
-import { mountPath, shareName } from './share-paths.js';
+import { newLocation } from './share-paths.js';
 
 export type CifsExportActivities = ReturnType<typeof createCifsExportActivities>;
 
@@ -17,11 +17,16 @@ export function createCifsExportActivities(backends: Backends) {
      * Writes the share's section whole, open to exactly these addresses (to nobody when the list is empty),
      * drops connections that are no longer allowed, and reads the section back. Safe to repeat.
      */
-    async applyCifsShare({ host, shareId, rules }: ShareExport): Promise<ExportLocation[]> {
+    async applyCifsShare({
+      host,
+      shareId,
+      location,
+      rules,
+    }: ShareExport): Promise<ExportLocation[]> {
       const { options } = backends(host.backend);
-      const name = shareName(shareId);
+      const { exportName: name, path } = location ?? newLocation(options, shareId);
       const addresses = rules.map(({ to }) => to);
-      const section = await apply(host, name, mountPath(options, shareId), ...addresses);
+      const section = await apply(host, name, path, ...addresses);
       const wanted = ['127.0.0.1', ...addresses].sort().join(' ');
       const seen = hostsAllowed(section).sort().join(' ');
       if (wanted !== seen) {
@@ -34,8 +39,9 @@ export function createCifsExportActivities(backends: Backends) {
     },
 
     /** Removes the share from Samba and drops its connections. Safe to repeat. */
-    async removeCifsShare({ host, shareId }: { host: InstanceHost; shareId: string }) {
-      await remove(host, shareName(shareId));
+    async removeCifsShare({ host, shareId, location }: Omit<ShareExport, 'rules'>) {
+      const { exportName } = location ?? newLocation(backends(host.backend).options, shareId);
+      await remove(host, exportName);
     },
   };
 }

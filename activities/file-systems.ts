@@ -1,13 +1,15 @@
-import type { InstanceHost } from '../workflows/model.js';
+import type { InstanceHost, ShareLocation } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { hostScript } from './host-script.js';
-import { deviceSerial, fileSystemLabel, mountPath } from './share-paths.js';
+import { deviceSerial, fileSystemLabel, newLocation } from './share-paths.js';
 
 export type FileSystemActivities = ReturnType<typeof createFileSystemActivities>;
 
 interface OnHost {
   host: InstanceHost;
   shareId: string;
+  /** Without it, where a new share is put. */
+  location?: ShareLocation | null;
 }
 
 /** The file systems of shares on their service instance. */
@@ -35,21 +37,23 @@ export function createFileSystemActivities(backends: Backends) {
       );
     },
 
-    /** Mounts the volume, now and after each reboot. Safe to repeat. */
-    async mountShare({ host, shareId, volumeId }: OnHost & { volumeId: string }): Promise<void> {
+    /** Mounts the volume, now and after each reboot, and says where. Safe to repeat. */
+    async mountShare({
+      host,
+      shareId,
+      volumeId,
+      location,
+    }: OnHost & { volumeId: string }): Promise<ShareLocation> {
       const { options } = backends(host.backend);
-      await mount(
-        host,
-        shareId,
-        deviceSerial(volumeId),
-        mountPath(options, shareId),
-        options.share_volume_fstype,
-      );
+      const place = { ...(location ?? newLocation(options, shareId)), volumeId };
+      await mount(host, shareId, deviceSerial(volumeId), place.path, place.fileSystem);
+      return place;
     },
 
     /** Unmounts the share and forgets it in fstab; refuses to be lazy about clients. Safe to repeat. */
-    async unmountShare({ host, shareId }: OnHost): Promise<void> {
-      await unmount(host, shareId, mountPath(backends(host.backend).options, shareId));
+    async unmountShare({ host, shareId, location }: OnHost): Promise<void> {
+      const { path } = location ?? newLocation(backends(host.backend).options, shareId);
+      await unmount(host, shareId, path);
     },
   };
 }

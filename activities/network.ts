@@ -138,9 +138,15 @@ export function createNetworkActivities(backends: Backends) {
       shareNetwork,
     }: {
       backend: string;
-      shareNetwork: string;
+      shareNetwork: string | null;
     }): Promise<ShareNetwork> {
       const { cloud } = backends(backend);
+      if (shareNetwork === null) {
+        throw permanent(
+          'InvalidInput',
+          `Backend ${backend} exports to share networks: name the one of the share's clients, as NETWORK or NETWORK/SUBNET`,
+        );
+      }
       const [networkName = '', subnetName] = shareNetwork.split('/');
       const network = await findTenantNetwork(cloud.network, networkName);
       const subnet = await findTenantSubnet(cloud.network, network, subnetName);

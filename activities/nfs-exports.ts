@@ -1,8 +1,13 @@
-import type { AccessLevel, ExportLocation, InstanceHost } from '../workflows/model.js';
+import type {
+  AccessLevel,
+  ExportLocation,
+  InstanceHost,
+  ShareLocation,
+} from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
-import { mountPath, shareName } from './share-paths.js';
+import { newLocation, shareName } from './share-paths.js';
 
 export type NfsExportActivities = ReturnType<typeof createNfsExportActivities>;
 
@@ -15,6 +20,8 @@ export interface Access {
 export interface ShareExport {
   host: InstanceHost & { exportAddress?: string };
   shareId: string;
+  /** Without it, where a new share is put. */
+  location?: ShareLocation | null;
   /** The whole list; empty for nobody. */
   rules: Access[];
 }
@@ -28,9 +35,14 @@ export function createNfsExportActivities(backends: Backends) {
      * Exports the share to exactly these clients (to nobody when the list is empty), and reads back what the
      * kernel exports. Safe to repeat.
      */
-    async applyNfsExports({ host, shareId, rules }: ShareExport): Promise<ExportLocation[]> {
+    async applyNfsExports({
+      host,
+      shareId,
+      location,
+      rules,
+    }: ShareExport): Promise<ExportLocation[]> {
       const { options } = backends(host.backend);
-      const path = mountPath(options, shareId);
+      const { path } = location ?? newLocation(options, shareId);
       const clients = exportClients(rules);
       const exported = await apply(host, shareName(shareId), path, ...clients.flat());
       const wanted = clients.map((client) => client.join(' ')).sort();

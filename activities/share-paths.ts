@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
+import type { ShareLocation } from '../workflows/model.js';
 import type { BackendOptions } from './backend.js';
 
-/** The share's name on its service instance, as Manila gives it: directory, CIFS share, exports file. */
+/** The share's name on its service instance, as Manila gives it. */
 export const shareName = (shareId: string): string => `share-${shareId}`;
 
-export const mountPath = (options: BackendOptions, shareId: string): string =>
-  `${options.share_mount_path}/${shareName(shareId)}`;
+/** Where a new share is put; what is there already has its own `ShareLocation`. */
+export const newLocation = (
+  options: BackendOptions,
+  shareId: string,
+): Omit<ShareLocation, 'volumeId'> => ({
+  path: `${options.share_mount_path}/${shareName(shareId)}`,
+  exportName: shareName(shareId),
+  fileSystem: options.share_volume_fstype,
+});
 
 /** QEMU and Nova give a disk the first 20 characters of its volume's id as its serial. */
 export const deviceSerial = (volumeId: string): string => volumeId.slice(0, 20);

@@ -18,6 +18,7 @@ import {
   type RequirementsReport,
   type ServiceInstanceView,
   type ShareRequest,
+  type ShareStatus,
   type ShareView,
 } from '../workflows/model.js';
 import { connectToTemporal, type ConnectOptions } from './connection.js';
@@ -68,7 +69,7 @@ export class HawserClient {
       workflowType: 'share',
       workflowId: shareWorkflowId,
       viewIn: shareViewIn,
-      atRest: ({ status }) => status !== 'creating' && status !== 'deleting',
+      atRest: ({ status }) => !transient.includes(status),
       notFound: (id) => new ShareNotFound(id),
     });
     this.#instances = new Entities(temporal, address, {
@@ -252,6 +253,16 @@ export class HawserClient {
   }
 }
 
+/** Something happens to a share that its status announces. */
+const transient: ShareStatus[] = [
+  'creating',
+  'extending',
+  'shrinking',
+  'manage_starting',
+  'unmanaging',
+  'deleting',
+];
+
 function startOf(request: ShareRequest) {
   const { id, protocol, sizeGib, shareNetwork, backend } = request;
   const view = newShareView(request, new Date().toISOString());
@@ -262,7 +273,7 @@ function startOf(request: ShareRequest) {
     args: [{ request }],
     // Until the share itself writes it, so that it can be looked at from its first moment.
     memo: { view },
-    staticSummary: `${protocol} share ${id}, ${sizeGib} GiB, on ${shareNetwork}`,
+    staticSummary: `${protocol} share ${id}, ${sizeGib} GiB${shareNetwork === null ? '' : `, on ${shareNetwork}`}`,
   });
   // A failed start is reported by the update; nobody else waits for this promise.
   start.workflowHandle().catch(() => undefined);

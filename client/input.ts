@@ -1,6 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
-import type { AccessLevel, Protocol, ShareRequest, ShareStatus } from '../workflows/model.js';
+import type {
+  AccessLevel,
+  Protocol,
+  ShareRequest,
+  ShareStatus,
+  SnapshotRef,
+} from '../workflows/model.js';
 import {
   canonicalAddress,
   shareRequestChecks,
@@ -18,10 +24,14 @@ export interface ShareSpec {
   name?: string;
   protocol: Protocol;
   sizeGib: number;
-  /** `NETWORK` or `NETWORK/SUBNET`, each a name or an id. */
-  shareNetwork: string;
+  /** `NETWORK` or `NETWORK/SUBNET`, each a name or an id. Default: none, for a backend with one server for all. */
+  shareNetwork?: string | null;
   /** Default: `generic`. */
   backend?: string;
+  /** Cinder's. Default: the backend's. */
+  availabilityZone?: string;
+  /** Default: none, an empty share. */
+  fromSnapshot?: SnapshotRef;
 }
 
 export interface AccessSpec {
@@ -69,6 +79,8 @@ const shareRequest = z.object({
   sizeGib: checked(shareRequestChecks.sizeGib),
   shareNetwork: checked(shareRequestChecks.shareNetwork),
   backend: checked(shareRequestChecks.backend),
+  availabilityZone: checked(shareRequestChecks.availabilityZone).optional(),
+  fromSnapshot: checked(shareRequestChecks.fromSnapshot).optional(),
 });
 
 /** The whole request; throws `InvalidInput` that names every part that is wrong. */
@@ -78,8 +90,10 @@ export function parseShareSpec(spec: ShareSpec): ShareRequest {
     name: spec.name ?? '',
     protocol: spec.protocol,
     sizeGib: spec.sizeGib,
-    shareNetwork: spec.shareNetwork,
+    shareNetwork: spec.shareNetwork ?? null,
     backend: spec.backend ?? 'generic',
+    ...(spec.availabilityZone !== undefined && { availabilityZone: spec.availabilityZone }),
+    ...(spec.fromSnapshot !== undefined && { fromSnapshot: spec.fromSnapshot }),
   };
   refuseIssues(shareRequest.safeParse(request));
   return request;

@@ -5,6 +5,7 @@ import type {
   ServiceInstanceView,
   ShareStatus,
   ShareView,
+  SnapshotStatus,
 } from '../workflows/model.js';
 import { OperationFailed } from './errors.js';
 
@@ -13,9 +14,30 @@ const shareStatusSet: Record<ShareStatus, true> = {
   creating: true,
   available: true,
   error: true,
+  extending: true,
+  extending_error: true,
+  shrinking: true,
+  shrinking_error: true,
+  shrinking_possible_data_loss_error: true,
+  manage_starting: true,
+  manage_error: true,
+  unmanaging: true,
+  unmanage_error: true,
+  unmanaged: true,
   deleting: true,
   error_deleting: true,
   deleted: true,
+};
+const snapshotStatusSet: Record<SnapshotStatus, true> = {
+  creating: true,
+  available: true,
+  error: true,
+  manage_starting: true,
+  manage_error: true,
+  unmanaging: true,
+  unmanage_error: true,
+  deleting: true,
+  error_deleting: true,
 };
 const ruleStateSet: Record<AccessRuleState, true> = {
   queued_to_apply: true,
@@ -46,10 +68,14 @@ const shareView: z.ZodType<ShareView> = z.object({
   name: z.string(),
   protocol: z.enum(['NFS', 'CIFS']),
   sizeGib: z.number(),
-  shareNetwork: z.string(),
+  shareNetwork: z.string().nullable(),
   backend: z.string(),
+  availabilityZone: z.string().optional(),
+  fromSnapshot: z.object({ shareId: z.string(), snapshotId: z.string() }).optional(),
   status: z.enum(shareStatuses),
   serviceInstance: z.string().nullable(),
+  volumeId: z.string().nullable().default(null),
+  volumeSizeGib: z.number().nullable().default(null),
   exportLocations: z.array(z.object({ path: z.string(), adminOnly: z.boolean() })),
   accessRules: z.array(
     z.object({
@@ -59,6 +85,19 @@ const shareView: z.ZodType<ShareView> = z.object({
       state: z.enum(keysOf(ruleStateSet)),
     }),
   ),
+  snapshots: z
+    .array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        status: z.enum(keysOf(snapshotStatusSet)),
+        sizeGib: z.number(),
+        volumeSnapshotId: z.string().nullable(),
+        error: problem,
+        createdAt: z.string(),
+      }),
+    )
+    .default([]),
   error: problem,
   operation,
   createdAt: z.string(),

@@ -13,6 +13,7 @@ import {
   serviceInstanceId,
   type ExportLocation,
   type ServiceInstance,
+  type ShareLocation,
   type ShareNetwork,
   type ShareRequest,
 } from './model.js';
@@ -29,15 +30,20 @@ const { formatVolume, mountShare, unmountShare } =
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
 const { applyCifsShare, removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
 
+export interface CreatedShare {
+  instance: ServiceInstance;
+  location: ShareLocation;
+  volumeSizeGib: number;
+  exportLocations: ExportLocation[];
+}
+
 type OnFailure = (undo: () => Promise<unknown>) => void;
 
 /**
  * Makes a share that nobody may mount yet, and returns where it is and the paths to mount it by. Leaves
  * nothing behind if it fails; the service instance stays, for the network's other shares.
  */
-export async function createShare(
-  share: ShareRequest,
-): Promise<{ instance: ServiceInstance; exportLocations: ExportLocation[] }> {
+export async function createShare(share: ShareRequest): Promise<CreatedShare> {
   const { id: shareId, backend, sizeGib, protocol } = share;
 
   const shareNetwork = await resolveShareNetwork.executeWithOptions(
@@ -52,7 +58,7 @@ export async function createShare(
         { backend, shareId, sizeGib },
       ]);
     };
-    const [host, { volumeId }] = await bothOrNeither(
+    const [host, { volumeId, volumeSizeGib }] = await bothOrNeither(
       () => joinAnInstance(share, shareNetwork, onFailure),
       makeVolume,
     );
@@ -73,23 +79,24 @@ export async function createShare(
     ]);
 
     mayBeMounted = true;
-    await mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
-      { host, shareId, volumeId },
-    ]);
+    const location = await mountShare.executeWithOptions(
+      step(`mount volume ${volumeId} on ${host.address}`),
+      [{ host, shareId, volumeId }],
+    );
 
     const exported = step(`export by ${protocol}, closed to all`);
     if (protocol === 'CIFS') {
-      onFailure(() => removeCifsShare({ host, shareId }));
+      onFailure(() => removeCifsShare({ host, shareId, location }));
       const exportLocations = await applyCifsShare.executeWithOptions(exported, [
-        { host, shareId, rules: [] },
+        { host, shareId, location, rules: [] },
       ]);
-      return { instance: host, exportLocations };
+      return { instance: host, location, volumeSizeGib, exportLocations };
     }
-    onFailure(() => applyNfsExports({ host, shareId, rules: [] }));
+    onFailure(() => applyNfsExports({ host, shareId, location, rules: [] }));
     const exportLocations = await applyNfsExports.executeWithOptions(exported, [
-      { host, shareId, rules: [] },
+      { host, shareId, location, rules: [] },
     ]);
-    return { instance: host, exportLocations };
+    return { instance: host, location, volumeSizeGib, exportLocations };
   });
 }
 

@@ -6,7 +6,7 @@ import type { FileSystemActivities } from '../activities/file-systems.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
 import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
-import type { ServiceInstance, ShareRequest } from './model.js';
+import type { ServiceInstance, ShareLocation, ShareRequest } from './model.js';
 import { step } from './step.js';
 
 const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall);
@@ -21,13 +21,16 @@ export interface DeleteShareInput {
   share: ShareRequest;
   /** Null for a share that never found a place, or whose create was undone. */
   instance: ServiceInstance | null;
+  /** Null when its making did not get so far as to say. */
+  location: ShareLocation | null;
 }
 
 /** Removes a share and its data; what is already gone counts as removed. Safe to repeat. */
-export async function deleteShare({ share, instance }: DeleteShareInput): Promise<void> {
+export async function deleteShare(input: DeleteShareInput): Promise<void> {
+  const { share, instance, location } = input;
   const { id: shareId, backend } = share;
   if (instance) {
-    await takeOffInstance(share, instance);
+    await takeOffInstance(share, instance, location);
   }
   await deleteVolume.executeWithOptions(step(`delete the volume of share ${shareId}`), [
     { backend, shareId },
@@ -43,18 +46,21 @@ export async function deleteShare({ share, instance }: DeleteShareInput): Promis
 async function takeOffInstance(
   { id: shareId, backend, protocol }: ShareRequest,
   instance: ServiceInstance,
+  location: ShareLocation | null,
 ): Promise<void> {
   const { serverId } = instance;
   if (!(await serverExists({ backend, serverId }))) return;
 
   const unexport = step(`stop exporting by ${protocol}`);
   if (protocol === 'CIFS') {
-    await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId }]);
+    await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId, location }]);
   } else {
-    await applyNfsExports.executeWithOptions(unexport, [{ host: instance, shareId, rules: [] }]);
+    await applyNfsExports.executeWithOptions(unexport, [
+      { host: instance, shareId, location, rules: [] },
+    ]);
   }
   await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
-    { host: instance, shareId },
+    { host: instance, shareId, location },
   ]);
   const volume = await findVolume({ backend, shareId });
   if (!volume) return;

@@ -2,8 +2,28 @@
 
 export type Protocol = 'NFS' | 'CIFS';
 
+/** Manila's names for the life of a share. */
 export type ShareStatus =
-  'creating' | 'available' | 'error' | 'deleting' | 'error_deleting' | 'deleted';
+  | 'creating'
+  | 'available'
+  | 'error'
+  | 'extending'
+  | 'extending_error'
+  | 'shrinking'
+  | 'shrinking_error'
+  | 'shrinking_possible_data_loss_error'
+  | 'manage_starting'
+  | 'manage_error'
+  | 'unmanaging'
+  | 'unmanage_error'
+  | 'unmanaged'
+  | 'deleting'
+  | 'error_deleting'
+  | 'deleted';
+
+/** Clients can use it: a refused shrink leaves a share as it was. */
+export const inService = (status: ShareStatus): boolean =>
+  status === 'available' || status === 'shrinking_possible_data_loss_error';
 
 export type AccessLevel = 'rw' | 'ro';
 
@@ -25,16 +45,62 @@ export interface ExportLocation {
   adminOnly: boolean;
 }
 
+/** A snapshot of a share that may be another's beginning. */
+export interface SnapshotRef {
+  shareId: string;
+  snapshotId: string;
+}
+
 /** What a person asks for. Names are resolved to ids by the first step of `createShare`. */
 export interface ShareRequest {
   id: string;
   name: string;
   protocol: Protocol;
   sizeGib: number;
-  /** `NETWORK` or `NETWORK/SUBNET`, each a name or an id. */
-  shareNetwork: string;
+  /** `NETWORK` or `NETWORK/SUBNET`, each a name or an id; null for a backend with one server for all. */
+  shareNetwork: string | null;
   /** A key under `backends` in hawser.yaml. */
   backend: string;
+  /** Cinder's; without it the backend's `storage_availability_zone` counts. */
+  availabilityZone?: string;
+  /** Whose data it begins with; without it the share is empty. */
+  fromSnapshot?: SnapshotRef;
+}
+
+/** Where a share's files are: on which volume, and where on its service instance. Fixed once it is made. */
+export interface ShareLocation {
+  /** Null for a managed share whose file system is on no volume of Cinder's. */
+  volumeId: string | null;
+  /** Its mount point on the service instance. */
+  path: string;
+  /** Its name in Samba. */
+  exportName: string;
+  fileSystem: 'ext4' | 'ext3';
+}
+
+/** Manila's names for the life of a snapshot. */
+export type SnapshotStatus =
+  | 'creating'
+  | 'available'
+  | 'error'
+  | 'manage_starting'
+  | 'manage_error'
+  | 'unmanaging'
+  | 'unmanage_error'
+  | 'deleting'
+  | 'error_deleting';
+
+export interface Snapshot {
+  id: string;
+  name: string;
+  status: SnapshotStatus;
+  /** Of the share when it was taken. */
+  sizeGib: number;
+  /** Cinder's id, null before there is one. */
+  volumeSnapshotId: string | null;
+  error: Problem | null;
+  /** ISO 8601, UTC. */
+  createdAt: string;
 }
 
 /** Why an operation failed: `type` is one of `activities/failures.ts`, or names the refusal. */
@@ -56,8 +122,13 @@ export interface ShareView extends ShareRequest {
   status: ShareStatus;
   /** The id of its service instance, null before it joined one. */
   serviceInstance: string | null;
+  /** Cinder's id, null before there is one. */
+  volumeId: string | null;
+  /** Larger than the share after a shrink, which leaves the volume as it is. */
+  volumeSizeGib: number | null;
   exportLocations: ExportLocation[];
   accessRules: AccessRule[];
+  snapshots: Snapshot[];
   error: Problem | null;
   operation: RunningOperation | null;
   /** ISO 8601, UTC. */
@@ -69,8 +140,11 @@ export const newShareView = (request: ShareRequest, createdAt: string): ShareVie
   ...request,
   status: 'creating',
   serviceInstance: null,
+  volumeId: null,
+  volumeSizeGib: null,
   exportLocations: [],
   accessRules: [],
+  snapshots: [],
   error: null,
   operation: null,
   createdAt,
@@ -78,9 +152,17 @@ export const newShareView = (request: ShareRequest, createdAt: string): ShareVie
 
 /** In what a repeated request differs from the share that is there; empty when it asks for the same. */
 export const differingParameters = (wanted: ShareRequest, existing: ShareRequest) =>
-  (['name', 'protocol', 'sizeGib', 'shareNetwork', 'backend'] as const).filter(
-    (field) => wanted[field] !== existing[field],
-  );
+  (
+    [
+      'name',
+      'protocol',
+      'sizeGib',
+      'shareNetwork',
+      'backend',
+      'availabilityZone',
+      'fromSnapshot',
+    ] as const
+  ).filter((field) => JSON.stringify(wanted[field]) !== JSON.stringify(existing[field]));
 
 /** A tenant's network and subnet, resolved, with the router that leads out of it. */
 export interface ShareNetwork {

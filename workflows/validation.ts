@@ -58,7 +58,9 @@ const checkSize: Check = (value) => {
   return undefined;
 };
 
+/** Whether its backend wants one, only a worker knows. */
 const checkShareNetwork: Check = (value) => {
+  if (value === null) return undefined;
   if (typeof value !== 'string')
     return 'the share network is missing: use NETWORK or NETWORK/SUBNET';
   const parts = value.split('/');
@@ -77,6 +79,18 @@ function checkText(what: string, value: string): string | undefined {
   return undefined;
 }
 
+const checkAvailabilityZone: Check = (value) => {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value === '') return 'the availability zone must be text';
+  return checkText('availability zone', value);
+};
+
+const checkFromSnapshot: Check = (value) => {
+  if (value === undefined) return undefined;
+  const { shareId, snapshotId } = (value ?? {}) as Record<string, unknown>;
+  return checkShareId(shareId) ?? checkId('snapshot id')(snapshotId);
+};
+
 /** The check of each part of a share request, by the part's name. */
 export const shareRequestChecks: Record<keyof ShareRequest, Check> = {
   id: checkShareId,
@@ -85,6 +99,8 @@ export const shareRequestChecks: Record<keyof ShareRequest, Check> = {
   sizeGib: checkSize,
   shareNetwork: checkShareNetwork,
   backend: checkId('backend'),
+  availabilityZone: checkAvailabilityZone,
+  fromSnapshot: checkFromSnapshot,
 };
 
 /** The first reason why a share like this cannot be, or undefined. */
@@ -110,6 +126,9 @@ export function validateAccess(protocol: Protocol, to: string, level: string): s
     return error instanceof Error ? error.message : String(error);
   }
 }
+
+/** The reason why a snapshot cannot have this id, or undefined. */
+export const validateSnapshotId: Check = checkId('snapshot id');
 
 /** The reason why an access rule cannot have this id, or undefined. */
 export const validateRuleId: Check = checkId('rule id');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { mountPath } from '../../activities/share-paths.js';
+import { newLocation } from '../../activities/share-paths.js';
 import type { Access } from '../../activities/nfs-exports.js';
 import type { InstanceHost } from '../../workflows/model.js';
 import {
@@ -38,7 +38,7 @@ describe('NFS', () => {
   /** What the server exports, from its own table: `CLIENT level`. */
   async function exported(id = shareId): Promise<string[]> {
     const table = await bench.onHost(host, 'sed "s|^$r||" "$r/var/lib/nfs/etab"');
-    const path = mountPath(bench.options, id);
+    const path = newLocation(bench.options, id).path;
     return table
       .split('\n')
       .filter((line) => line.split('\t')[0] === path)
@@ -55,7 +55,7 @@ describe('NFS', () => {
       ...ro('10.0.0.10', '10.0.1.0/24', '2001:db8:1::5'),
     ];
     const wanted = rules.map(({ to, level }) => `${to} ${level}`).sort();
-    const path = mountPath(bench.options, shareId);
+    const path = newLocation(bench.options, shareId).path;
     for (const round of ['first', 'second']) {
       expect(await apply(rules), round).toEqual([
         { path: `${host.address}:${path}`, adminOnly: false },
@@ -67,7 +67,7 @@ describe('NFS', () => {
   test('an export location has the address that clients reach', async () => {
     const reached = { ...host, exportAddress: '10.9.9.9' };
     const [location] = await bench.steps.applyNfsExports({ host: reached, shareId, rules: [] });
-    expect(location?.path).toBe(`10.9.9.9:${mountPath(bench.options, shareId)}`);
+    expect(location?.path).toBe(`10.9.9.9:${newLocation(bench.options, shareId).path}`);
   });
 
   test('the list is the whole list: who is not on it any more is out, and only he', async () => {
@@ -138,7 +138,9 @@ describe('CIFS', () => {
       expect(location, round).toEqual({ path: `\\\\${host.address}\\${name}`, adminOnly: false });
       expect(await admitted(name ?? ''), round).toEqual(['10.0.0.1', '10.0.0.10', '127.0.0.1']);
       const path = await bench.onHost(host, 'net conf getparm "$1" path', name ?? '');
-      expect(path.trim(), round).toMatch(new RegExp(`${mountPath(bench.options, shareId)}$`));
+      expect(path.trim(), round).toMatch(
+        new RegExp(`${newLocation(bench.options, shareId).path}$`),
+      );
     }
     await apply(rw('10.0.0.10'));
     const [name = ''] = await shares();

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { mountPath } from '../../activities/share-paths.js';
+import { newLocation } from '../../activities/share-paths.js';
 import type { InstanceHost } from '../../workflows/model.js';
 import {
   attachShare,
@@ -32,7 +32,7 @@ async function newShare() {
   return { host, ...(await attachShare(bench, host, `s${next}`)) };
 }
 
-const path = ({ shareId } = on) => mountPath(bench.options, shareId);
+const path = ({ shareId } = on) => newLocation(bench.options, shareId).path;
 
 /** What blkid finds on the volume: `LABEL=…`, `UUID=…`, `TYPE=…` and so on. */
 const fileSystem = async () => {

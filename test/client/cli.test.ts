@@ -60,7 +60,7 @@ describe('a share on the command line', () => {
   it('has the documented keys in JSON, and is the same when asked for again', async () => {
     const share = await json('share', 'show', 'first');
     expect(Object.keys(share as object)).toEqual(
-      'id name status protocol sizeGib shareNetwork serviceInstance exportLocations accessRules error backend createdAt'.split(
+      'id name status protocol sizeGib shareNetwork serviceInstance volumeId volumeSizeGib exportLocations accessRules snapshots error backend createdAt'.split(
         ' ',
       ),
     );

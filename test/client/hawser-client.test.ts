@@ -164,7 +164,7 @@ describe('a share', () => {
       {
         ensureVolume: async () => {
           await made.opened;
-          return { volumeId: 'vol1' };
+          return { volumeId: 'vol1', volumeSizeGib: 1 };
         },
       },
     );

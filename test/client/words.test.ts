@@ -106,13 +106,15 @@ describe('the command to mount', () => {
     backend: 'generic',
     status: 'available',
     serviceInstance: null,
+    volumeId: null,
+    volumeSizeGib: null,
     exportLocations: [],
     accessRules: [],
     error: null,
     operation: null,
     createdAt: '2026-01-10T12:00:00Z',
   } as const;
-  const lists = { exportLocations: [], accessRules: [] };
+  const lists = { exportLocations: [], accessRules: [], snapshots: [] };
 
   it('is what a client would type', () => {
     expect(mountCommand({ ...share, ...lists, protocol: 'NFS' }, '10.0.0.5:/shares/x')).toBe(
