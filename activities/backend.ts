@@ -26,8 +26,15 @@ export interface BackendOptions {
   max_time_to_create_volume: number;
   max_time_to_attach: number;
   max_shares_per_share_server: number;
+  /** GiB; -1 is no limit. */
+  max_share_server_size: number;
   unused_share_server_cleanup_interval: number;
   automatic_share_server_cleanup: boolean;
+  share_backend_name: string | null;
+  reserved_share_percentage: number;
+  reserved_share_from_snapshot_percentage: number;
+  reserved_share_extend_percentage: number;
+  max_over_subscription_ratio: number;
 }
 
 export interface Backend {

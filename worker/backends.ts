@@ -6,6 +6,9 @@ import { connectCloud } from '../openstack/index.js';
 import { SshPool } from '../ssh/pool.js';
 import { ConfigError, type BackendConfig } from './config.js';
 
+/** OpenSSH's own limit is ten, and it counts a session for a while after its end. */
+const MOST_SESSIONS = 5;
+
 /** Builds the clients of one backend. Speaks to nobody yet. */
 export function openBackend(config: BackendConfig, file: string): Backend {
   const key = (option: 'path_to_private_key' | 'path_to_public_key') => {
@@ -29,6 +32,8 @@ export function openBackend(config: BackendConfig, file: string): Backend {
       user: config.service_instance_user,
       privateKey: key('path_to_private_key'),
       proxy: config.ssh_proxy,
+      connectTimeoutMs: config.ssh_conn_timeout * 1000,
+      maxSessionsPerConnection: Math.min(config.ssh_max_pool_conn, MOST_SESSIONS),
       beforeConnect: (address) => hostInterface.reach(address),
     }),
     publicKey: key('path_to_public_key').trim(),

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { option } from './options/option.js';
 
 const manilaClass = 'manila.network.linux.interface';
 
@@ -15,13 +16,24 @@ const drivers: Record<string, 'noop' | 'bridge' | 'openvswitch'> = {
 
 /** How this host gets into the service network, by Manila's names; its class paths mean the same. */
 export const interfaceOptions = {
-  interface_driver: z
-    .enum(Object.keys(drivers))
-    .transform((name) => drivers[name] ?? 'noop')
-    .default('noop'),
-  ovs_integration_bridge: z.string().min(1).default('br-int'),
-  /** This host's name as its L2 agent reports it. */
-  host: z.string().min(1).default(hostname),
+  interface_driver: option(
+    z
+      .enum(Object.keys(drivers))
+      .transform((name) => drivers[name] ?? 'noop')
+      .default('noop'),
+    {
+      meaning:
+        "noop: the host is routed to the service network; bridge, openvswitch: it gets a port there; Manila's class paths work too",
+      manilaDefault: `${manilaClass}.OVSInterfaceDriver`,
+    },
+  ),
+  ovs_integration_bridge: option(z.string().min(1).default('br-int'), {
+    meaning: 'the bridge of the Open vSwitch agent',
+  }),
+  host: option(z.string().min(1).default(hostname), {
+    meaning: "this host's name as its L2 agent reports it (`openstack network agent list`)",
+    defaultInWords: "the host's name",
+  }),
 };
 
 interface Placed {

@@ -14,17 +14,20 @@ import { registerSearchAttributes } from './register-search-attributes.js';
 
 export interface WorkerOptions {
   configPath: string;
+  /** Serves these backends only, and reads no others; without it, all of the configuration. */
+  backends?: string[] | undefined;
   /** Stops taking work and returns when what runs has ended or was handed back. */
   signal: AbortSignal;
 }
 
 /**
- * Runs a worker for every backend of the configuration until `signal` aborts. Rejects with a `ConfigError`
+ * Runs a worker for each backend of the configuration until `signal` aborts. Rejects with a `ConfigError`
  * that lists all mistakes, or with `TemporalUnreachable`, before any work is taken.
  */
-export async function runWorker({ configPath, signal }: WorkerOptions): Promise<void> {
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const { configPath, signal } = options;
   const log = installLogger();
-  const configs = loadConfig(configPath);
+  const configs = loadConfig(configPath, options.backends);
   const backends = configs.map((config) => openBackend(config, configPath));
   for (const backend of backends) await checkHost(backend, configPath, log);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();

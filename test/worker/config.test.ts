@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ConfigError, loadConfig } from '../../worker/config.js';
+import { ConfigError, checkConfig, loadConfig, readConfig } from '../../worker/config.js';
+import { knownOptions } from '../../worker/options/groups.js';
 
 let directory: string;
 beforeEach(() => {
@@ -144,4 +145,82 @@ test('a file that is missing, not YAML, or without backends says so', () => {
   );
   expect(problemsOf('a: [')).not.toEqual([]);
   expect(problemsOf('backends: {}')).toEqual(['backends: at least one backend expected']);
+});
+
+test('a mistyped option is told the name that is nearest', () => {
+  expect(
+    problemsOf(`
+defaults:${keys}
+backends:
+  one: { service_instnce_flavor_id: '1', colour: red }
+`),
+  ).toEqual([
+    'backends.one.service_instnce_flavor_id: no such option; did you mean service_instance_flavor_id?',
+    'backends.one.colour: no such option',
+  ]);
+});
+
+test('what is wrong in the defaults is told once, under its own name', () => {
+  const problems = problemsOf(`
+defaults:${keys}  share_volume_fstype: xfs
+  colour: red
+backends: { one: {}, two: {}, three: { share_volume_fstype: ext3 } }
+`);
+  expect(problems).toEqual([
+    expect.stringMatching(/^defaults\.share_volume_fstype: .*ext4/),
+    'defaults.colour: no such option',
+  ]);
+});
+
+test('a missing option says what it is for', () => {
+  expect(problemsOf('backends: { one: {} }')).toContainEqual(
+    expect.stringMatching(/^backends\.one\.service_instance_user: has to be set: whom workers log/),
+  );
+});
+
+test('backends that are not served need not be complete, and ones that are not there are refused', () => {
+  const file = join(directory, 'hawser.yaml');
+  writeFileSync(
+    file,
+    `{defaults: {${keys.trim().replaceAll(/\n\s*/g, ', ')}}, backends: {one: , two: {colour: red}}}`,
+  );
+  expect(loadConfig(file, ['one'])).toEqual([expect.objectContaining({ name: 'one' })]);
+  expect(() => loadConfig(file, ['one', 'two'])).toThrow(/colour/);
+  expect(() => loadConfig(file, ['three'])).toThrow(
+    /backends\.three: there is no such backend; there are: one, two/,
+  );
+});
+
+test('where Manila has two options for one thing, the narrower one counts', () => {
+  const [backend] = load(`
+defaults:${keys}  host: controller
+  storage_availability_zone: nova
+  max_shares_per_share_server: -1
+backends:
+  one: { service_network_host: net1, backend_availability_zone: az2 }
+`);
+  expect(backend).toMatchObject({
+    host: 'net1',
+    storage_availability_zone: 'az2',
+    max_shares_per_share_server: 26,
+  });
+});
+
+test('an option without effect is accepted, with a note that says why', () => {
+  const file = join(directory, 'hawser.yaml');
+  const text = `defaults:${keys}  ssh_min_pool_conn: 1\nbackends: { one: { num_shell_tries: 3 } }`;
+  writeFileSync(file, text);
+  const { problems, notes } = checkConfig(readConfig(file));
+  expect(problems).toEqual([]);
+  expect(notes).toEqual([
+    expect.stringMatching(/^defaults\.ssh_min_pool_conn has no effect: \w/),
+    expect.stringMatching(/^backends\.one\.num_shell_tries has no effect: \w/),
+  ]);
+});
+
+test('every option says in one line what it is for', () => {
+  for (const { name, meaning, noEffect } of knownOptions) {
+    expect(meaning, name).toMatch(/^\S.+$/);
+    if (noEffect !== undefined) expect(noEffect, name).toMatch(/^\S.+$/);
+  }
 });

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { option, optionalText, seconds, template } from './option.js';
+
+/** Shares and their volumes. */
+export const shareOptions = {
+  share_mount_path: option(
+    z
+      .string()
+      .regex(/^(\/[A-Za-z0-9._-]+)+$/, 'an absolute path without spaces expected')
+      .default('/shares'),
+    { meaning: 'the folder on a service instance in which shares are mounted' },
+  ),
+  share_volume_fstype: option(z.enum(['ext4', 'ext3']).default('ext4'), {
+    meaning: 'the file system of new shares: ext4 or ext3',
+  }),
+  set_zero_reserved_blocks: option(z.boolean().default(true), {
+    meaning: 'whether new file systems keep no blocks back for root; otherwise 5 %',
+  }),
+  volume_name_template: option(template.default('manila-share-%s'), {
+    meaning: "the name of a share's volume in Cinder; %s is the share's id",
+  }),
+  cinder_volume_type: option(optionalText, {
+    meaning: "the type of shares' volumes, by name or id; Cinder's default without it",
+  }),
+  storage_availability_zone: option(optionalText, {
+    meaning: "Cinder's availability zone of shares' volumes; Cinder's default without it",
+    manilaDefault: 'nova',
+  }),
+  backend_availability_zone: option(optionalText, {
+    meaning: 'counts before storage_availability_zone',
+  }),
+  max_time_to_create_volume: option(seconds.default(180), {
+    meaning: 'how long Cinder may take to create a volume, in seconds of watching it',
+  }),
+  max_time_to_attach: option(seconds.default(120), {
+    meaning: 'how long a volume may take to be attached or detached, in seconds of watching it',
+  }),
+};
