@@ -9,7 +9,7 @@ import { joinUpdate, leaveUpdate, type JoinResult } from '../workflows/messages.
 import { serviceInstanceWorkflowId, type ShareNetwork } from '../workflows/model.js';
 import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
 import type { Backends } from './backend.js';
-import { passing } from './failures.js';
+import { passing, permanent } from './failures.js';
 import { reportProgress } from './progress.js';
 
 export type PlacementActivities = ReturnType<typeof createPlacementActivities>;
@@ -25,21 +25,33 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
   return {
     /**
      * Takes a place on the service instance, starting its workflow if there is none, and waits until the
-     * instance is active. Safe to repeat: a share has one place at most.
+     * instance is active. Refuses a share that no instance may take. Safe to repeat: a share has one place at
+     * most.
      */
     async joinServiceInstance({
       backend,
       instanceId,
       shareId,
       shareNetwork,
-    }: Place & { shareNetwork: ShareNetwork }): Promise<JoinResult> {
+      sizeGib = 0,
+    }: Place & { shareNetwork: ShareNetwork; sizeGib?: number }): Promise<JoinResult> {
       const { options, name } = backends(backend);
+      const maxSizeGib =
+        options.max_share_server_size === -1 ? null : options.max_share_server_size;
+      if (sizeGib > (maxSizeGib ?? Infinity)) {
+        throw permanent(
+          'InvalidInput',
+          `Share ${shareId} of ${sizeGib} GiB is larger than a service instance of backend ${name} may hold ` +
+            `(max_share_server_size ${maxSizeGib}): ask for a smaller one, or another backend`,
+        );
+      }
       const start: ServiceInstanceEntityInput = {
         instanceId,
         backend: name,
         shareNetwork,
         options: {
           maxShares: options.max_shares_per_share_server,
+          maxSizeGib,
           unusedCleanupMs: options.automatic_share_server_cleanup
             ? options.unused_share_server_cleanup_interval * 60_000
             : null,
@@ -58,7 +70,7 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
         temporal.workflow.startUpdateWithStart(joinUpdate, {
           startWorkflowOperation: operation,
           waitForStage: 'ACCEPTED',
-          args: [{ shareId }],
+          args: [{ shareId, sizeGib }],
         }),
       );
       return Promise.race([refusalAsIs(update.result()), Context.current().cancelled]);

@@ -102,7 +102,7 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
 
 /** Takes a place on the network's first service instance that has one, setting it up if need be. */
 async function joinAnInstance(
-  { id: shareId, backend }: ShareRequest,
+  { id: shareId, backend, sizeGib }: ShareRequest,
   shareNetwork: ShareNetwork,
   onFailure: OnFailure,
 ): Promise<ServiceInstance> {
@@ -111,7 +111,7 @@ async function joinAnInstance(
     onFailure(() => leaveServiceInstance({ backend, instanceId, shareId }));
     const joined = await joinServiceInstance.executeWithOptions(
       step(`join service instance ${instanceId}`),
-      [{ backend, instanceId, shareNetwork, shareId }],
+      [{ backend, instanceId, shareNetwork, shareId, sizeGib }],
     );
     if ('full' in joined) continue;
     const { parent } = workflowInfo();

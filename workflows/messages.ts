@@ -29,7 +29,7 @@ export const placedSignal = defineSignal<[ServiceInstance]>('placed');
 export type JoinResult = { instance: ServiceInstance } | { full: true };
 
 /** A share asks for a place; answered when the instance is active. Harmless to repeat. */
-export const joinUpdate = defineUpdate<JoinResult, [{ shareId: string }]>('join');
+export const joinUpdate = defineUpdate<JoinResult, [{ shareId: string; sizeGib?: number }]>('join');
 
 /** A share gives its place back. Harmless to repeat. */
 export const leaveUpdate = defineUpdate<void, [{ shareId: string }]>('leave');

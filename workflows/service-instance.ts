@@ -38,6 +38,8 @@ const { reportImageRequirements } = proxyActivities<ReadinessActivities>({
 /** What of the configuration rules an instance's life; fixed when it is set up. */
 export interface ServiceInstanceOptions {
   maxShares: number;
+  /** How many GiB all its shares may have together; null or nothing is no limit. */
+  maxSizeGib?: number | null;
   /** How long it stays without a share, in milliseconds; null for ever. */
   unusedCleanupMs: number | null;
 }
@@ -55,6 +57,8 @@ interface ServiceInstanceState {
   view: ServiceInstanceView;
   instance: ServiceInstance | null;
   operations: number;
+  /** GiB of each share, as it was when it joined. */
+  sizes?: Record<string, number>;
 }
 
 /**
@@ -131,13 +135,19 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     publish();
   };
 
+  const tooLarge = (sizeGib: number): boolean => {
+    const taken = view.shares.reduce((sum, id) => sum + (state.sizes?.[id] ?? 0), 0);
+    return taken + sizeGib > (options.maxSizeGib ?? Infinity);
+  };
+
   setHandler(
     joinUpdate,
-    async ({ shareId }): Promise<JoinResult> => {
+    async ({ shareId, sizeGib = 0 }): Promise<JoinResult> => {
       if (!view.shares.includes(shareId)) {
-        const closed = view.status === 'error' || view.shares.length >= view.maxShares;
-        if (closed) return { full: true };
+        const full = view.shares.length >= view.maxShares || tooLarge(sizeGib);
+        if (view.status === 'error' || full) return { full: true };
         view.shares.push(shareId);
+        state.sizes = { ...state.sizes, [shareId]: sizeGib };
         publish();
       }
       await CancellationScope.nonCancellable(() => condition(() => view.status !== 'creating'));

@@ -68,6 +68,7 @@ function fakeBackend(name: string, options: Partial<Backend['options']>): Backen
     name,
     options: {
       max_shares_per_share_server: 26,
+      max_share_server_size: -1,
       automatic_share_server_cleanup: false,
       unused_share_server_cleanup_interval: 10,
       ...options,

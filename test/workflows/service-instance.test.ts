@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, rootCause } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { deleteInstanceUpdate } from '../../workflows/messages.js';
@@ -13,12 +13,12 @@ import type { createShare } from '../../workflows/create-share.js';
 import { createRig, untilCancelled, type Rig } from '../support/workflows.js';
 
 /** The operation alone, without the share's own workflow: its failure arrives here. */
-function runCreate(rig: Rig) {
+function runCreate(rig: Rig, sizeGib = 1) {
   const request: ShareRequest = {
     id: randomUUID(),
     name: 'x',
     protocol: 'NFS',
-    sizeGib: 1,
+    sizeGib,
     shareNetwork: 'net',
     backend: rig.backend,
   };
@@ -42,6 +42,20 @@ test('shares that come at once wait for one instance, and the next one takes ove
     expect(ids).toEqual([`${rig.backend}-s1-0`, `${rig.backend}-s1-0`, `${rig.backend}-s1-1`]);
   });
   expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(2);
+});
+
+test('an instance takes no more GiB than max_share_server_size, and a share that no instance may take is refused', async () => {
+  const rig = await createRig({}, { max_share_server_size: 5 });
+  await rig.run(async () => {
+    const placeOf = async (sizeGib: number) =>
+      (await runCreate(rig, sizeGib)).instance.instanceId.slice(`${rig.backend}-`.length);
+    expect(await placeOf(4)).toBe('s1-0');
+    expect(await placeOf(2)).toBe('s1-1');
+    expect(await placeOf(1)).toBe('s1-0');
+    const error = await runCreate(rig, 6).catch((caught: unknown) => caught);
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    expect(rootCause(error.cause)).toMatch(/6 GiB is larger than .*max_share_server_size 5/);
+  });
 });
 
 test.each([
