@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { addAccessCommands } from './access.js';
+import { addConfigCommands } from './config.js';
 import { addDevCommand } from './dev.js';
 import { addImageCommands } from './image.js';
 import { addInstanceCommands } from './instance.js';
@@ -28,6 +29,7 @@ export function buildProgram({ quiet }: { quiet: boolean }): Command {
   addAccessCommands(program);
   addInstanceCommands(program);
   addImageCommands(program);
+  addConfigCommands(program);
   throwErrors(program, quiet);
   return program;
 }

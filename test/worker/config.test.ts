@@ -218,9 +218,11 @@ test('an option without effect is accepted, with a note that says why', () => {
   ]);
 });
 
-test('every option says in one line what it is for', () => {
+test('every option says in one line of its own what it is for', () => {
+  const names = new Map(knownOptions.map(({ name, meaning }) => [meaning, name]));
   for (const { name, meaning, noEffect } of knownOptions) {
     expect(meaning, name).toMatch(/^\S.+$/);
+    expect(names.get(meaning)).toBe(name);
     if (noEffect !== undefined) expect(noEffect, name).toMatch(/^\S.+$/);
   }
 });

@@ -23,8 +23,10 @@ const facts = z.registry<OptionFacts>();
 
 /** A schema, its default included, with what people are told of it. */
 export function option<S extends z.ZodType>(schema: S, told: OptionFacts): S {
-  facts.add(schema, told);
-  return schema;
+  // Several options may be made of one schema.
+  const own = schema.clone();
+  facts.add(own, told);
+  return own;
 }
 
 export const factsOf = (schema: z.ZodType): OptionFacts => facts.get(schema) ?? { meaning: '' };

@@ -13,10 +13,10 @@ export const statisticsOptions = {
     meaning: 'how much of the capacity the statistics call reserved, in percent',
   }),
   reserved_share_from_snapshot_percentage: option(percentage, {
-    meaning: 'the same for shares from snapshots; 0 is reserved_share_percentage',
+    meaning: 'the same for shares from snapshots; 0 stands for reserved_share_percentage',
   }),
   reserved_share_extend_percentage: option(percentage, {
-    meaning: 'the same for shares that grow; 0 is reserved_share_percentage',
+    meaning: 'the same for shares that grow; 0 stands for reserved_share_percentage',
   }),
   max_over_subscription_ratio: option(z.number().min(1).default(20), {
     meaning: 'how much may be provisioned for each GiB there is, in the statistics',

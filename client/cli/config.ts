@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import type { ConfigReport } from '../../worker/config.js';
+import type { EffectiveOption } from '../../worker/effective-options.js';
+import { InvalidInput } from '../errors.js';
+import { withSession, type Session } from './session.js';
+import { table, type Column } from './tables.js';
+
+interface FileFlag {
+  config: string;
+}
+
+/** `hawser config …` */
+export function addConfigCommands(program: Command): void {
+  const config = program.command('config').description('look at the configuration, hawser.yaml');
+
+  config
+    .command('check')
+    .description('name every mistake in the configuration')
+    .option('--config <file>', 'the configuration', 'hawser.yaml')
+    .action(withSession(check));
+
+  config
+    .command('show')
+    .description('show what is set, or with --effective every option that counts')
+    .option('--config <file>', 'the configuration', 'hawser.yaml')
+    .option('--effective', 'also what is not set, with the value that counts', false)
+    .option('--backend <name>', 'of this backend only')
+    .action(withSession(show));
+}
+
+async function check({ result }: Session, { config: file }: FileFlag): Promise<void> {
+  const { checkConfig, readConfig } = await import('../../worker/config.js');
+  const { configs, problems, notes } = checkConfig(readConfig(file));
+  const backends = configs.map(({ name }) => name);
+  const report = { file, ok: problems.length === 0, backends, problems, notes };
+  result(report, () => describeReport(file, { configs, problems, notes }));
+  if (!report.ok) process.exitCode = 1;
+}
+
+function describeReport(file: string, { configs, problems, notes }: ConfigReport): string {
+  const names = configs.map(({ name }) => name).join(', ');
+  return [
+    problems.length === 0
+      ? `${file} is fine. Backends: ${names}.`
+      : pc.red(`${file} is not usable:`),
+    ...problems.map((problem) => `  ${problem}`),
+    ...notes.map((note) => `${pc.yellow('note:')} ${note}`),
+  ].join('\n');
+}
+
+interface ShowFlags extends FileFlag {
+  effective: boolean;
+  backend?: string;
+}
+
+async function show({ result }: Session, { config: file, effective, backend }: ShowFlags) {
+  const { readConfig } = await import('../../worker/config.js');
+  const { effectiveOptions } = await import('../../worker/effective-options.js');
+  const text = readConfig(file);
+  const known = Object.keys(text.backends);
+  if (backend !== undefined && !known.includes(backend)) {
+    const message = `${file} has no backend ${backend}; there are: ${known.join(', ')}`;
+    throw new InvalidInput([{ field: 'backend', message }]);
+  }
+  const options = (backend === undefined ? known : [backend])
+    .flatMap((name) => effectiveOptions(text, name))
+    .filter(({ from }) => effective || from === 'backend' || from === 'defaults');
+  result(options, () => table(optionColumns, options, process.stdout.columns));
+}
+
+const optionColumns: Column<EffectiveOption>[] = [
+  { title: 'BACKEND', value: ({ backend }) => backend },
+  { title: 'OPTION', value: ({ name }) => name },
+  { title: 'VALUE', value: ({ value }) => inWords(value), mayShrink: true },
+  { title: 'FROM', value: ({ from }) => from },
+  { title: '', value: ({ noEffect }) => (noEffect === undefined ? '' : 'no effect') },
+];
+
+const inWords = (value: unknown): string =>
+  value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value);
