@@ -35,6 +35,20 @@ export interface BackendOptions {
   reserved_share_from_snapshot_percentage: number;
   reserved_share_extend_percentage: number;
   max_over_subscription_ratio: number;
+  delete_share_server_with_last_share: boolean;
+  connect_share_server_to_tenant_network: boolean;
+  admin_network_id: string | null;
+  admin_subnet_id: string | null;
+  /** Prefixes beside the service network's, with `limit_ssh_access`. */
+  ssh_allowed_from: string[];
+  service_instance_boot_from_volume: boolean;
+  /** GiB */
+  service_instance_boot_volume_size: number;
+  service_instance_boot_volume_type: string | null;
+  service_instance_base_boot_volume_id: string | null;
+  service_instance_boot_volume_delete_on_termination: boolean;
+  service_instance_boot_volume_name_template: string;
+  backend_availability_zone: string | null;
 }
 
 export interface Backend {
@@ -44,8 +58,8 @@ export interface Backend {
   /** How this host gets to the service instances; `ssh` asks it before it connects. */
   hostInterface: HostInterface;
   ssh: SshPool;
-  /** The public half of the key that service instances let in. */
-  publicKey: string;
+  /** The public half of the key that service instances let in; null where a password opens them. */
+  publicKey: string | null;
 }
 
 /** Finds a backend by its name in hawser.yaml. */

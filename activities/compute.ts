@@ -230,13 +230,16 @@ function keypairName({ options }: Backend, instanceId: string): string {
   return `${options.manila_service_keypair_name}-${instanceId}`;
 }
 
-async function ensureKeypair(backend: Backend, instanceId: string): Promise<string> {
+/** The name of the key pair; undefined where a password opens the instance. */
+async function ensureKeypair(backend: Backend, instanceId: string): Promise<string | undefined> {
+  const { publicKey } = backend;
+  if (publicKey === null) return undefined;
   const { compute } = backend.cloud;
   const name = keypairName(backend, instanceId);
   const found = await compute.findKeypair(name);
-  if (found && sameKey(found.publicKey, backend.publicKey)) return name;
+  if (found && sameKey(found.publicKey, publicKey)) return name;
   if (found) await compute.deleteKeypair(name);
-  await compute.createKeypair({ name, publicKey: backend.publicKey });
+  await compute.createKeypair({ name, publicKey });
   return name;
 }
 

@@ -46,7 +46,7 @@ export async function connect(host: Host, login: Login, signal: AbortSignal): Pr
   try {
     socket = await openSocket({ address, port, proxy, timeoutMs: connectTimeoutMs, signal });
     signal.addEventListener('abort', stop);
-    const client = await logIn({
+    const client = await logIn(login, {
       ...loginConfig(login),
       sock: socket,
       algorithms: { serverHostKey: hostKeyAlgorithms(pinned.type) },
@@ -68,9 +68,10 @@ const loginConfig = (login: Login): ssh2.ConnectConfig => ({
   username: login.user,
   privateKey: login.privateKey,
   password: login.password,
+  tryKeyboard: true,
   authHandler: [
     ...(login.privateKey === undefined ? [] : ['publickey' as const]),
-    ...(login.password === undefined ? [] : ['password' as const]),
+    ...(login.password === undefined ? [] : ['password' as const, 'keyboard-interactive' as const]),
   ],
   readyTimeout: login.connectTimeoutMs,
   keepaliveInterval: login.keepAliveMs,
@@ -78,8 +79,12 @@ const loginConfig = (login: Login): ssh2.ConnectConfig => ({
 });
 
 /** Settles once: the client keeps emitting afterwards, and an unheard `error` would end the process. */
-async function logIn(config: ssh2.ConnectConfig): Promise<ssh2.Client> {
+async function logIn({ password = '' }: Login, config: ssh2.ConnectConfig): Promise<ssh2.Client> {
   const client = new ssh2.Client();
+  // Hosts with PAM often ask for the password in this way only. Whatever else they ask stays unanswered.
+  client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) => {
+    answer(prompts.map(({ echo }) => (echo ? '' : password)));
+  });
   return new Promise((resolve, reject) => {
     client.on('error', reject);
     client.once('close', () => reject(new Error('the host closed the connection')));

@@ -11,9 +11,13 @@ const MOST_SESSIONS = 5;
 
 /** Builds the clients of one backend. Speaks to nobody yet. */
 export function openBackend(config: BackendConfig, file: string): Backend {
+  const { service_instance_password: password, ...options } = config;
   const key = (option: 'path_to_private_key' | 'path_to_public_key') => {
+    const path = options[option];
+    // Without the private half the other opens nothing.
+    if (options.path_to_private_key === undefined || path === undefined) return undefined;
     try {
-      return readFileSync(config[option], 'utf8');
+      return readFileSync(path, 'utf8');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new ConfigError(file, [`backends.${config.name}.${option}: ${reason}`]);
@@ -25,17 +29,18 @@ export function openBackend(config: BackendConfig, file: string): Backend {
   const hostInterface = openHostInterface(config, cloud);
   return {
     name: config.name,
-    options: config,
+    options,
     cloud,
     hostInterface,
     ssh: new SshPool({
       user: config.service_instance_user,
       privateKey: key('path_to_private_key'),
+      password: password?.reveal(),
       proxy: config.ssh_proxy,
       connectTimeoutMs: config.ssh_conn_timeout * 1000,
       maxSessionsPerConnection: Math.min(config.ssh_max_pool_conn, MOST_SESSIONS),
       beforeConnect: (address) => hostInterface.reach(address),
     }),
-    publicKey: key('path_to_public_key').trim(),
+    publicKey: key('path_to_public_key')?.trim() ?? null,
   };
 }

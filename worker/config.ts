@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { interfaceConflicts } from './interface-options.js';
+import { groupConflicts, instanceProblems } from './options/instance-options.js';
 import { backendShape, findOption, knownOptions } from './options/groups.js';
 import { nearestName } from './options/nearest-name.js';
 
@@ -26,6 +27,9 @@ const backendSchema = z.strictObject(backendShape).superRefine((options, context
       path: ['ssh_proxy'],
       message: `makes no sense with interface_driver ${options.interface_driver}: the host is in the service network itself`,
     });
+  }
+  for (const { option, message } of instanceProblems(options)) {
+    context.addIssue({ code: 'custom', path: [option], message });
   }
   const prefix = Number(options.service_network_cidr.split('/')[1]);
   if (options.service_network_division_mask < prefix) {
@@ -93,6 +97,7 @@ export function checkConfig({ defaults, backends }: ConfigText, only?: string[])
     ...unknownBackends(wanted, Object.keys(backends)),
     ...results.flatMap((result) => result.problems),
     ...interfaceConflicts(configs),
+    ...groupConflicts(configs),
   ];
   if (Object.keys(backends).length === 0) problems.push('backends: at least one backend expected');
   // What is wrong in the defaults is wrong once, however many backends it reaches.

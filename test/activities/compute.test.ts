@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { listResources } from '../../dev/resources.js';
+import { IMAGE_PASSWORD } from '../../devcloud/hosts/simulated/ssh-server.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import type { ShareNetwork } from '../../workflows/model.js';
 import {
+  bootServer,
   failureOf,
   startActivityRig,
   type ActivityRig,
@@ -95,6 +97,24 @@ describe("an instance's server", () => {
     await rig.operator.compute.createKeypair({ name: keyName(), publicKey: other });
     await bench.steps.ensureServer(await serverSpec());
     expect((await keypair())?.publicKey).toBe(bench.publicKey);
+  });
+
+  test('has no key pair where a password opens it, and lets us in with that', async () => {
+    const password = IMAGE_PASSWORD;
+    const open = await rig.addBackend({
+      path_to_private_key: undefined,
+      path_to_public_key: undefined,
+      service_instance_password: password,
+    });
+    const own = { backend: open.backend, instanceId: `open-${next}` };
+    const theirs = await rig.addShareNetwork(open);
+    const host = await bootServer(open, theirs, own.instanceId);
+    const server = await rig.operator.compute.getServer(host.serverId);
+    expect(server).toMatchObject({ status: 'ACTIVE', keyName: null });
+    await open.steps.waitForSsh({ host });
+    expect(JSON.stringify(open.options)).not.toContain(password);
+    await open.retried.deleteServer(own);
+    await open.steps.deleteServerPort(own);
   });
 
   test('that ends in ERROR fails for good, with what Nova says', async () => {

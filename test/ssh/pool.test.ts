@@ -220,6 +220,13 @@ describe('logging in', () => {
     await run(open({ privateKey: generateHostKey().privateKey, password: PASSWORD }));
   });
 
+  test('works where the host asks for the password, which goes only where nobody reads along', async () => {
+    target.asksForPasswords = true;
+    await run(open({ privateKey: undefined, password: PASSWORD }));
+    const wrong = await failure(run(open({ privateKey: undefined, password: 'guess' })));
+    expect(wrong).toBeInstanceOf(SshAuthenticationRefused);
+  });
+
   test.each<[string, Partial<SshPoolOptions>]>([
     ['another key', { privateKey: generateHostKey().privateKey }],
     ['a wrong password', { privateKey: undefined, password: 'guess' }],

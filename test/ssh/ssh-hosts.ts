@@ -49,6 +49,8 @@ export class Ssh2Host implements TestHost {
   runningSessions = 0;
   mostSessions = 0;
   habit: SessionHabit = 'runs it';
+  /** As hosts do that leave passwords to PAM: it asks for them, and takes none that are simply sent. */
+  asksForPasswords = false;
   readonly #listener: Server;
   readonly #sockets = new Set<Socket>();
   readonly #env: Record<string, string>;
@@ -97,6 +99,7 @@ export class Ssh2Host implements TestHost {
     client.on('error', () => undefined);
     client.on('authentication', (attempt) => {
       this.loginAttempts += 1;
+      if (this.asksForPasswords) return askForPassword(attempt);
       if (lets(attempt, owner)) attempt.accept();
       else attempt.reject(['publickey', 'password']);
     });
@@ -134,6 +137,18 @@ export class Ssh2Host implements TestHost {
       channel.end();
     });
   }
+}
+
+function askForPassword(attempt: ssh2.AuthContext): void {
+  if (attempt.method !== 'keyboard-interactive') return attempt.reject(['keyboard-interactive']);
+  const prompts = [
+    { prompt: 'Name of your first pet: ', echo: true },
+    { prompt: 'Password: ', echo: false },
+  ];
+  attempt.prompt(prompts, ([pet, password]) => {
+    if (pet === '' && password === PASSWORD) attempt.accept();
+    else attempt.reject();
+  });
 }
 
 function lets(attempt: ssh2.AuthContext, owner: HostKey): boolean {

@@ -23,7 +23,7 @@ import { createTenantNetwork } from './tenant-network.js';
 export interface Bench {
   backend: string;
   options: Backend['options'];
-  publicKey: string;
+  publicKey: string | null;
   /** One attempt, as a worker makes it. */
   steps: Activities;
   /** As many attempts as it takes: passing failures are tried again, as Temporal does. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { homedir, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConfigError, checkConfig, loadConfig, readConfig } from '../../worker/config.js';
 import { knownOptions } from '../../worker/options/groups.js';
@@ -68,7 +69,6 @@ backends:
 `);
   const about = (key: string) => problems.filter((problem) => problem.startsWith(`${key}:`));
   for (const key of [
-    'backends.one.path_to_public_key',
     'backends.one.service_network_cidr',
     'backends.one.volume_name_template',
     'backends.one.share_mount_path',
@@ -137,6 +137,60 @@ backends:
     expect.stringMatching(/^backends\.inside\.service_network_cidr: overlaps that of one,/),
     expect.stringMatching(/^backends\.inside\.service_network_cidr: overlaps that of same,/),
   ]);
+});
+
+test('keys are looked for in the home directory, and a password does without them', () => {
+  const [keyed, open] = load(`
+defaults: { service_instance_user: manila }
+backends:
+  keyed: { path_to_private_key: ~/.ssh/manila }
+  open: { service_instance_password: s3cret }
+`);
+  expect(keyed).toMatchObject({
+    path_to_private_key: join(homedir(), '.ssh/manila'),
+    path_to_public_key: join(homedir(), '.ssh/id_rsa.pub'),
+  });
+  expect(open?.path_to_private_key).toBeUndefined();
+  expect(open?.service_instance_password?.reveal()).toBe('s3cret');
+  expect(inspect(open, { depth: 9 }) + JSON.stringify(open)).not.toContain('s3cret');
+});
+
+test('a backend without key and without password, or with half of an admin network, says so', () => {
+  const inBackend = (options: string) =>
+    problemsOf(`backends: {one: {service_instance_user: manila, ${options}}}`);
+  expect(inBackend('admin_network_id: n')).toEqual([
+    expect.stringMatching(/^backends\.one\.admin_subnet_id: needed with admin_network_id/),
+    expect.stringMatching(/^backends\.one\.path_to_private_key: .*service_instance_password/),
+  ]);
+  expect(inBackend('path_to_private_key: k, admin_subnet_id: s')).toEqual([
+    expect.stringMatching(/^backends\.one\.admin_network_id: needed with admin_subnet_id/),
+  ]);
+});
+
+test('limited SSH access does not lock this host out, and is the same for one security group', () => {
+  const key = 'service_instance_user: manila, path_to_private_key: k, limit_ssh_access: true';
+  const inBackend = (options: string) => problemsOf(`backends: {one: {${key}, ${options}}}`);
+  expect(inBackend('interface_driver: noop')).toEqual([
+    expect.stringMatching(/^backends\.one\.ssh_allowed_from: needed with limit_ssh_access/),
+  ]);
+  expect(inBackend('ssh_allowed_from: [nowhere]')).toEqual([
+    expect.stringMatching(/^backends\.one\.ssh_allowed_from\.0: an IPv4 or IPv6 prefix/),
+  ]);
+  for (const way of [
+    'interface_driver: bridge',
+    "ssh_allowed_from: [192.0.2.0/24, '2001:db8::/64']",
+    'admin_network_id: n, admin_subnet_id: s',
+  ]) {
+    expect(inBackend(way), way).toEqual([]);
+  }
+  const other = 'service_instance_user: manila, path_to_private_key: k';
+  const both = (more: string) =>
+    problemsOf(`backends: {one: {${key}, ssh_allowed_from: [10.0.0.0/8]}, two: {${other}${more}}}`);
+  expect(both('')).toEqual([
+    expect.stringMatching(/^backends\.two\.limit_ssh_access: differs from that of one/),
+  ]);
+  expect(both(', service_instance_security_group: own')).toEqual([]);
+  expect(both(', os_cloud: elsewhere')).toEqual([]);
 });
 
 test('a file that is missing, not YAML, or without backends says so', () => {

@@ -1,5 +1,6 @@
 import { interfaceOptions } from '../interface-options.js';
 import { connectionOptions } from './connection-options.js';
+import { layoutOptions, loginOptions } from './instance-options.js';
 import { networkOptions } from './network-options.js';
 import { factsOf, type OptionFacts, type OptionGroup } from './option.js';
 import { serverOptions } from './server-options.js';
@@ -11,6 +12,8 @@ import { optionsWithoutEffect } from './without-effect.js';
 export const backendShape = {
   ...shareOptions,
   ...serverOptions,
+  ...loginOptions,
+  ...layoutOptions,
   ...networkOptions,
   ...interfaceOptions,
   ...connectionOptions,
@@ -22,6 +25,8 @@ export const backendShape = {
 export const optionGroups: { title: string; options: OptionGroup }[] = [
   { title: 'Shares and their volumes', options: shareOptions },
   { title: 'Service instances', options: serverOptions },
+  { title: 'Logging in to service instances', options: loginOptions },
+  { title: 'Networks and disks of service instances', options: layoutOptions },
   { title: 'The service network', options: networkOptions },
   { title: "This host's way into the service network", options: interfaceOptions },
   { title: 'Connections', options: connectionOptions },

@@ -26,18 +26,8 @@ export const serverOptions = {
   manila_service_keypair_name: option(z.string().default('manila-service'), {
     meaning: "what the names of service instances' key pairs begin with",
   }),
-  path_to_public_key: option(z.string(), {
-    meaning: 'the file of the public key that service instances let in',
-    manilaDefault: '~/.ssh/id_rsa.pub',
-  }),
-  path_to_private_key: option(z.string(), {
-    meaning: 'the file of the private key that workers log in with; no passphrase',
-  }),
   max_time_to_build_instance: option(seconds.default(300), {
     meaning: 'how long Nova and the booting server may take, each, in seconds of watching it',
-  }),
-  limit_ssh_access: option(z.boolean().default(false), {
-    meaning: 'whether only the service network may reach SSH on service instances',
   }),
   automatic_share_server_cleanup: option(z.boolean().default(true), {
     meaning: 'whether service instances without shares are deleted after a while',

@@ -5,12 +5,15 @@ const { Server, utils } = ssh2;
 export interface SshServerOptions {
   /** In OpenSSH's or PEM form. */
   hostKey: string;
-  /** May log in as `manila`; one-line form. */
+  /** May log in as `manila`; one-line form. Without any the password counts. */
   authorizedKeys: string[];
   run: (command: string, channel: ServerChannel) => void;
 }
 
-/** An SSH server for one host: public keys only, commands only. It never listens; inject sockets. */
+/** What the image of every simulated host has as the password of `manila`; asked for, as PAM does. */
+export const IMAGE_PASSWORD = 'simulated';
+
+/** An SSH server for one host: commands only. It never listens; inject sockets. */
 export function createSshServer({ hostKey, authorizedKeys, run }: SshServerOptions): ssh2.Server {
   const keys = authorizedKeys.map((line) => parseKey(line)).filter((key) => key !== undefined);
   return new Server({ hostKeys: [hostKey], ident: 'simulated_host' }, (client) => {
@@ -37,12 +40,21 @@ function parseKey(line: string): ssh2.ParsedKey | undefined {
 }
 
 function authenticate(attempt: AuthContext, keys: ssh2.ParsedKey[]): void {
+  if (keys.length === 0) return askForPassword(attempt);
   if (attempt.method !== 'publickey') return attempt.reject(['publickey']);
   const { key, signature, blob, hashAlgo } = attempt;
   const known = keys.find((candidate) => candidate.getPublicSSH().equals(key.data));
   if (attempt.username !== 'manila' || !known) return attempt.reject(['publickey']);
   const proven = !signature || (blob && known.verify(blob, signature, hashAlgo));
   return proven ? attempt.accept() : attempt.reject(['publickey']);
+}
+
+function askForPassword(attempt: AuthContext): void {
+  if (attempt.method !== 'keyboard-interactive') return attempt.reject(['keyboard-interactive']);
+  attempt.prompt([{ prompt: 'Password: ', echo: false }], ([answer]) => {
+    if (attempt.username === 'manila' && answer === IMAGE_PASSWORD) attempt.accept();
+    else attempt.reject();
+  });
 }
 
 function serveSession(session: Session, run: SshServerOptions['run']): void {
