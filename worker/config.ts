@@ -73,7 +73,12 @@ export interface ConfigReport {
 
 /** Reads hawser.yaml as it is. Throws a `ConfigError` when it cannot be read or has another shape. */
 export function readConfig(file: string): ConfigText {
-  const parsed = fileSchema.safeParse(parseYaml(file));
+  return parseConfig(file, readText(file));
+}
+
+/** The same for a text; `file` is what errors call it. */
+export function parseConfig(file: string, text: string): ConfigText {
+  const parsed = fileSchema.safeParse(parseYaml(file, text));
   if (!parsed.success) throw new ConfigError(file, parsed.error.issues.map(describeShape));
   const backends = Object.entries(parsed.data.backends);
   return {
@@ -135,14 +140,16 @@ function effectless({ defaults, backends }: ConfigText): string[] {
   ];
 }
 
-function parseYaml(file: string): unknown {
-  let text: string;
+function readText(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(file, [`it can't be read: ${reason}`]);
   }
+}
+
+function parseYaml(file: string, text: string): unknown {
   const document = parseDocument(text);
   if (document.errors.length > 0) {
     throw new ConfigError(

@@ -4,7 +4,7 @@ import type { ConfigReport } from '../../worker/config.js';
 import type { EffectiveOption } from '../../worker/effective-options.js';
 import { InvalidInput } from '../errors.js';
 import { withSession, type Session } from './session.js';
-import { table, type Column } from './tables.js';
+import { printable, table, type Column } from './tables.js';
 
 interface FileFlag {
   config: string;
@@ -27,7 +27,19 @@ export function addConfigCommands(program: Command): void {
     .option('--effective', 'also what is not set, with the value that counts', false)
     .option('--backend <name>', 'of this backend only')
     .action(withSession(show));
+
+  config
+    .command('import <manila.conf>')
+    .description("write a hawser.yaml of a manila.conf's backends of the generic driver")
+    .option('--backend <name>', 'this backend only; may be given several times', collected)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ hawser config import /etc/manila/manila.conf > hawser.yaml',
+    )
+    .action(withSession(importConf));
 }
+
+const collected = (name: string, before: string[] | undefined) => [...(before ?? []), name];
 
 async function check({ result }: Session, { config: file }: FileFlag): Promise<void> {
   const { checkConfig, readConfig } = await import('../../worker/config.js');
@@ -79,3 +91,14 @@ const optionColumns: Column<EffectiveOption>[] = [
 
 const inWords = (value: unknown): string =>
   value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value);
+
+async function importConf({ result }: Session, file: string, { backend }: { backend?: string[] }) {
+  const { readFile } = await import('node:fs/promises');
+  const { importManilaConf } = await import('../../worker/manila/import.js');
+  const { checkConfig, parseConfig } = await import('../../worker/config.js');
+  const { yaml, notes } = importManilaConf(await readFile(file, 'utf8'), backend);
+  const { problems } = checkConfig(parseConfig('the new hawser.yaml', yaml));
+  const told = [...notes, ...problems.map((problem) => `still to be done: ${problem}`)];
+  for (const note of told) process.stderr.write(`${pc.yellow('note:')} ${printable(note)}\n`);
+  result({ yaml, notes: told }, () => yaml.trimEnd());
+}

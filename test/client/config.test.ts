@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { project } from '../../setup/tools.mjs';
 import { hawser } from './command-line.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'hawser-config-'));
@@ -78,4 +79,15 @@ test('a backend that is not there is wrong use', async () => {
   const said = await hawser(['config', 'show', '--config', file, '--backend', 'two']);
   expect(said.code).toBe(2);
   expect(said.stderr).toContain('has no backend two; there are: one');
+});
+
+test('a manila.conf becomes a configuration, with what is left to do on standard error', async () => {
+  const file = join(project, 'test/worker/manila/manila.conf');
+  const said = await hawser(['config', 'import', file, '--backend', 'generic1']);
+  expect(said.code, said.stderr).toBe(0);
+  expect(said.stderr).toMatch(/^note: credentials are not taken over/m);
+  const made = join(directory, 'imported.yaml');
+  writeFileSync(made, said.stdout);
+  const check = await hawser(['config', 'check', '--config', made]);
+  expect(check.stdout).toMatch(/imported\.yaml is fine\. Backends: generic1\./);
 });
