@@ -24,6 +24,7 @@ export interface BackendOptions {
   storage_availability_zone: string | null;
   max_time_to_build_instance: number;
   max_time_to_create_volume: number;
+  max_time_to_extend_volume: number;
   max_time_to_attach: number;
   max_shares_per_share_server: number;
   /** GiB; -1 is no limit. */

@@ -1,4 +1,5 @@
-import type { Volume } from '../openstack/block-storage.js';
+import type { BlockStorage, Volume } from '../openstack/block-storage.js';
+import { OpenStackError } from '../openstack/errors.js';
 import { fillTemplate, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
@@ -9,6 +10,11 @@ export type BlockStorageActivities = ReturnType<typeof createBlockStorageActivit
 interface ShareVolume {
   backend: string;
   shareId: string;
+}
+
+export interface VolumeSize {
+  volumeId: string;
+  volumeSizeGib: number;
 }
 
 /** What Cinder deletes; a volume that is still in use or on its way is waited for. */
@@ -24,9 +30,7 @@ export function createBlockStorageActivities(backends: Backends) {
 
   return {
     /** Finds the share's volume or creates it, and waits until it can be attached. Safe to repeat. */
-    async ensureVolume(
-      spec: ShareVolume & { sizeGib: number },
-    ): Promise<{ volumeId: string; volumeSizeGib: number }> {
+    async ensureVolume(spec: ShareVolume & { sizeGib: number }): Promise<VolumeSize> {
       const { cloud, options, name: backendName } = backends(spec.backend);
       const { shareId, sizeGib } = spec;
       const volume = await oldestOnly({
@@ -67,9 +71,84 @@ export function createBlockStorageActivities(backends: Backends) {
     },
 
     /** The share's volume, or undefined when there is none. */
-    async findVolume(spec: ShareVolume): Promise<{ volumeId: string } | undefined> {
+    async findVolume(spec: ShareVolume): Promise<VolumeSize | undefined> {
       const [volume] = await volumesOf(spec);
-      return volume && { volumeId: volume.id };
+      return volume && { volumeId: volume.id, volumeSizeGib: volume.sizeGib };
+    },
+
+    /**
+     * The share's volume, once Cinder is done with what it was doing to it. A failed extend is taken back: the
+     * volume is `available` again, with the size it had. Safe to repeat.
+     */
+    async settleVolume(spec: ShareVolume): Promise<VolumeSize> {
+      const { cloud, options } = backends(spec.backend);
+      const [found] = await volumesOf(spec);
+      if (!found) {
+        throw permanent(
+          'VolumeFailed',
+          `Share ${spec.shareId} has no volume in Cinder any more (none with ${shareTag}=${spec.shareId})`,
+        );
+      }
+      const volume = await waitUntil({
+        what: `Volume ${found.id} of share ${spec.shareId}`,
+        look: async () => {
+          const seen = await cloud.blockStorage.getVolume(found.id);
+          if (seen.status !== 'error_extending') return seen;
+          await takeBackExtend(cloud.blockStorage, found.id);
+          return cloud.blockStorage.getVolume(found.id);
+        },
+        describe: ({ status }) => status,
+        done: ({ id, status }) => {
+          if (status.startsWith('error') && status !== 'error_extending') {
+            throw permanent(
+              'VolumeFailed',
+              `Volume ${id} of share ${spec.shareId} is in ${status}`,
+            );
+          }
+          return status === 'available' || status === 'in-use';
+        },
+        limitMs: options.max_time_to_extend_volume * 1000,
+        onTimeout: 'VolumeFailed',
+      });
+      return { volumeId: volume.id, volumeSizeGib: volume.sizeGib };
+    },
+
+    /** Makes a detached volume at least this large, and waits until it is. Safe to repeat. */
+    async extendVolume(
+      spec: ShareVolume & { volumeId: string; sizeGib: number },
+    ): Promise<VolumeSize> {
+      const { cloud, options } = backends(spec.backend);
+      const { shareId, volumeId, sizeGib } = spec;
+      const look = () => cloud.blockStorage.getVolume(volumeId);
+      const before = await look();
+      if (before.sizeGib < sizeGib && before.status === 'available') {
+        await cloud.blockStorage.extendVolume(volumeId, sizeGib);
+      }
+      const volume = await waitUntil({
+        what: `Volume ${volumeId} of share ${shareId}`,
+        look,
+        describe: ({ status }) => status,
+        done: (seen) => {
+          if (seen.status.startsWith('error')) {
+            throw permanent(
+              'VolumeFailed',
+              `Volume ${volumeId} of share ${shareId} went to ${seen.status} on its way from ${before.sizeGib} to ${sizeGib} GiB; see Cinder's log`,
+            );
+          }
+          if (seen.status !== 'available') return false;
+          // What no back end has room for comes back as it was.
+          if (seen.sizeGib < sizeGib) {
+            throw permanent(
+              'VolumeFailed',
+              `Cinder left volume ${volumeId} of share ${shareId} at ${seen.sizeGib} GiB instead of ${sizeGib}; see its log for the reason`,
+            );
+          }
+          return true;
+        },
+        limitMs: options.max_time_to_extend_volume * 1000,
+        onTimeout: 'VolumeFailed',
+      });
+      return { volumeId, volumeSizeGib: volume.sizeGib };
     },
 
     /** Deletes every volume of the share, also those whose creation was never answered. Safe to repeat. */
@@ -97,4 +176,17 @@ export function createBlockStorageActivities(backends: Backends) {
       });
     },
   };
+}
+
+async function takeBackExtend(cinder: BlockStorage, volumeId: string): Promise<void> {
+  try {
+    await cinder.resetVolumeStatus(volumeId, 'available');
+  } catch (error) {
+    if (!(error instanceof OpenStackError && error.status === 403)) throw error;
+    throw permanent(
+      'VolumeFailed',
+      `Volume ${volumeId} is in error_extending, and this account may not reset it. As an administrator: ` +
+        `openstack volume set --state available ${volumeId}; then extend the share again`,
+    );
+  }
 }

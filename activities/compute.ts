@@ -194,7 +194,8 @@ export function createComputeActivities(backends: Backends) {
           return volume;
         },
         describe: (volume) => volume?.status ?? 'gone',
-        done: (volume) => !volume || volume.status === 'available' || volume.status === 'error',
+        done: (volume) =>
+          !volume || volume.status === 'available' || volume.status.startsWith('error'),
         limitMs: options.max_time_to_attach * 1000,
         onTimeout: 'VolumeFailed',
       });

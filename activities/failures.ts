@@ -11,6 +11,7 @@ export const failureTypes = {
   SubnetNotFound: 'caller',
   AmbiguousName: 'caller',
   SubnetWithoutRouter: 'caller',
+  ShrinkingPossibleDataLoss: 'caller',
   // The operator of the cloud
   ImageNotFound: 'operator',
   ImageNotActive: 'operator',

@@ -1,5 +1,6 @@
 import type { InstanceHost, ShareLocation } from '../workflows/model.js';
 import type { Backends } from './backend.js';
+import { permanent } from './failures.js';
 import { hostScript } from './host-script.js';
 import { deviceSerial, fileSystemLabel, newLocation } from './share-paths.js';
 
@@ -12,11 +13,21 @@ interface OnHost {
   location?: ShareLocation | null;
 }
 
+/** In bytes. */
+export interface FileSystemUse {
+  sizeBytes: number;
+  /** What of it the file system keeps for itself. */
+  overheadBytes: number;
+  usedBytes: number;
+}
+
 /** The file systems of shares on their service instance. */
 export function createFileSystemActivities(backends: Backends) {
   const format = hostScript(backends, 'format-volume', 600_000);
   const mount = hostScript(backends, 'mount-share', 60_000);
   const unmount = hostScript(backends, 'unmount-share', 120_000);
+  const measure = hostScript(backends, 'measure-share', 60_000);
+  const resize = hostScript(backends, 'resize-file-system', 43_200_000);
 
   return {
     /**
@@ -54,6 +65,40 @@ export function createFileSystemActivities(backends: Backends) {
     async unmountShare({ host, shareId, location }: OnHost): Promise<void> {
       const { path } = location ?? newLocation(backends(host.backend).options, shareId);
       await unmount(host, shareId, path);
+    },
+
+    /** What the mounted file system takes, in bytes; null when it is not mounted. Changes nothing. */
+    async measureShare({ host, shareId, location }: OnHost): Promise<FileSystemUse | null> {
+      const { path } = location ?? newLocation(backends(host.backend).options, shareId);
+      const said = await measure(host, path);
+      const [sizeBytes = 0, overheadBytes = 0, usedBytes = 0] = said.trim().split(' ').map(Number);
+      return said === '' ? null : { sizeBytes, overheadBytes, usedBytes };
+    },
+
+    /**
+     * Checks the unmounted file system and makes it this large, smaller or larger than it was. Safe to repeat, also
+     * while an attempt whose connection was lost is still at it. `ShrinkingPossibleDataLoss` when its data would not
+     * fit, with nothing moved.
+     */
+    async resizeFileSystem({
+      host,
+      shareId,
+      volumeId,
+      sizeGib,
+    }: OnHost & { volumeId: string; sizeGib: number }): Promise<void> {
+      const { max_time_to_attach } = backends(host.backend).options;
+      const minimum = await resize(
+        host,
+        deviceSerial(volumeId),
+        String(sizeGib),
+        String(max_time_to_attach),
+      );
+      if (minimum === '') return;
+      const leastGib = Math.ceil(Number(minimum) / 2 ** 30);
+      throw permanent(
+        'ShrinkingPossibleDataLoss',
+        `The data of share ${shareId} needs at least ${leastGib} GiB: it can't shrink to ${sizeGib} GiB. Remove some of it first`,
+      );
     },
   };
 }

@@ -6,9 +6,12 @@ import {
   deleteInstanceUpdate,
   deleteShareUpdate,
   denyAccessUpdate,
+  extendShareUpdate,
+  shrinkShareUpdate,
 } from '../workflows/messages.js';
 import {
   differingParameters,
+  inService,
   newShareView,
   serviceInstanceWorkflowId,
   shareWorkflowId,
@@ -36,6 +39,7 @@ import {
   parseRule,
   parseShareFilter,
   parseShareId,
+  parseSize,
   parseShareSpec,
   type AccessSpec,
   type ShareFilter,
@@ -153,6 +157,29 @@ export class HawserClient {
   }
 
   /**
+   * Makes a share larger; returns it when it has its new size and its clients have it back. Throws `ShareNotFound`,
+   * `Refused`, `OperationFailed` with what went wrong; the share is in service then all the same, unless its status
+   * says `extending_error`.
+   */
+  async extendShare(id: string, sizeGib: number): Promise<ShareView> {
+    const size = parseSize(sizeGib);
+    return this.#shares.ask(parseShareId(id), (share) =>
+      share.executeUpdate(extendShareUpdate, { args: [{ sizeGib: size }] }),
+    );
+  }
+
+  /**
+   * Makes a share smaller, as `extendShare` makes it larger. `OperationFailed` of type `ShrinkingPossibleDataLoss`
+   * when its data would not fit.
+   */
+  async shrinkShare(id: string, sizeGib: number): Promise<ShareView> {
+    const size = parseSize(sizeGib);
+    return this.#shares.ask(parseShareId(id), (share) =>
+      share.executeUpdate(shrinkShareUpdate, { args: [{ sizeGib: size }] }),
+    );
+  }
+
+  /**
    * Lets an address in; returns when the rule is active. Throws `ShareNotFound`, `Refused`,
    * `OperationFailed`. Harmless to repeat with the same rule id.
    */
@@ -182,7 +209,7 @@ export class HawserClient {
 
   /**
    * Waits until a share is at rest and returns it. Throws `OperationFailed` with its problem if it went
-   * to `error` or `error_deleting`, `ShareNotFound` if it is gone.
+   * to a status of error, `ShareNotFound` if it is gone.
    */
   async waitForShare(id: string, options?: WaitOptions<ShareView>): Promise<ShareView> {
     const { view, ended } = await last(this.watchShare(id, options), options);
@@ -280,7 +307,8 @@ function startOf(request: ShareRequest) {
   return start;
 }
 
-function requireSame(request: ShareRequest, existing: ShareRequest): void {
+function requireSame(request: ShareRequest, view: ShareView): void {
+  const existing: ShareRequest = { ...view, sizeGib: view.originalSizeGib ?? view.sizeGib };
   const different = differingParameters(request, existing);
   if (different.length === 0) return;
   const has = different.map((part) => `${part} ${JSON.stringify(existing[part])}`).join(', ');
@@ -308,7 +336,9 @@ function refuseProblem(
   { status, error }: { status: string; error: Problem | null },
   ended: string | undefined,
 ): void {
-  if (status.startsWith('error')) {
+  const failed = status.startsWith('error') || status.endsWith('_error');
+  // A share that refused to shrink is as it was.
+  if (failed && !inService(status as ShareStatus)) {
     const { type, message } = error ?? { type: 'Failed', message: 'no reason is known' };
     throw new OperationFailed(type, `${what} went to ${status}: ${message}`);
   }

@@ -129,6 +129,12 @@ export function parseShareId(id: string): string {
   return id;
 }
 
+/** Throws `InvalidInput`. */
+export function parseSize(sizeGib: number): number {
+  refuseReason('sizeGib', shareRequestChecks.sizeGib(sizeGib));
+  return sizeGib;
+}
+
 export function parseInstanceId(id: string): string {
   refuseIssues(z.object({ id: filterText }).safeParse({ id }));
   return id;

@@ -76,6 +76,7 @@ const shareView: z.ZodType<ShareView> = z.object({
   serviceInstance: z.string().nullable(),
   volumeId: z.string().nullable().default(null),
   volumeSizeGib: z.number().nullable().default(null),
+  originalSizeGib: z.number().nullable().default(null),
   exportLocations: z.array(z.object({ path: z.string(), adminOnly: z.boolean() })),
   accessRules: z.array(
     z.object({

@@ -134,6 +134,10 @@ export function createBlockStorage(requester: Requester) {
     extendVolume: async (id: string, sizeGib: number): Promise<void> =>
       act(id, { 'os-extend': { new_size: sizeGib } }),
 
+    /** Says what a volume's status is, when Cinder is stuck in another one. By default an admin may do so. */
+    resetVolumeStatus: async (id: string, status: string): Promise<void> =>
+      act(id, { 'os-reset_status': { status } }),
+
     deleteVolume: async (id: string): Promise<void> => cinder.remove(path`/volumes/${id}`),
 
     /** Of a volume in use too. NOT safe to repeat: a second call makes a second snapshot. */

@@ -28,6 +28,9 @@ export const promptCommand: ActivityOptions = {
   scheduleToCloseTimeout: '15m',
 };
 
+/** One script that works through a whole file system, however large. */
+export const longCommand: ActivityOptions = { ...shared, startToCloseTimeout: '24h' };
+
 /** Waits for another workflow to answer, however long its own steps take. */
 export const entityCall: ActivityOptions = {
   ...shared,

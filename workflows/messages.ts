@@ -20,6 +20,15 @@ export const allowAccessUpdate = defineUpdate<
 /** Takes a rule's id, or the address it names; returns when it no longer lets anyone in. */
 export const denyAccessUpdate = defineUpdate<AccessRule, [{ rule: string }]>('denyAccess');
 
+/** Returns when the share has the larger size and is in service again. Refused when it has that size already. */
+export const extendShareUpdate = defineUpdate<ShareView, [{ sizeGib: number }]>('extend');
+
+/** As extending, to a smaller size; fails with `ShrinkingPossibleDataLoss` when the data would not fit. */
+export const shrinkShareUpdate = defineUpdate<ShareView, [{ sizeGib: number }]>('shrink');
+
+/** Extending and shrinking tell their share its true sizes, each as soon as it is true. */
+export const sizedSignal = defineSignal<[{ sizeGib?: number; volumeSizeGib?: number }]>('sized');
+
 /** Accepted at once; the share's workflow completes when nothing of the share is left. */
 export const deleteShareUpdate = defineUpdate<ShareView, []>('delete');
 

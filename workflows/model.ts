@@ -126,6 +126,8 @@ export interface ShareView extends ShareRequest {
   volumeId: string | null;
   /** Larger than the share after a shrink, which leaves the volume as it is. */
   volumeSizeGib: number | null;
+  /** What it was created with, once it was extended or shrunk: a repeated create asks for that. */
+  originalSizeGib: number | null;
   exportLocations: ExportLocation[];
   accessRules: AccessRule[];
   snapshots: Snapshot[];
@@ -142,6 +144,7 @@ export const newShareView = (request: ShareRequest, createdAt: string): ShareVie
   serviceInstance: null,
   volumeId: null,
   volumeSizeGib: null,
+  originalSizeGib: null,
   exportLocations: [],
   accessRules: [],
   snapshots: [],

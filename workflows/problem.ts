@@ -3,6 +3,7 @@ import {
   ApplicationFailure,
   CancelledFailure,
   ChildWorkflowFailure,
+  TerminatedFailure,
   TimeoutFailure,
   isCancellation,
 } from '@temporalio/workflow';
@@ -25,6 +26,14 @@ export function problemOf(error: unknown): Problem {
     return { type: 'TimedOut', message: `The operation took too long (${error.timeoutType}).` };
   }
   return { type: 'Failed', message: error instanceof Error ? error.message : String(error) };
+}
+
+/** A failed operation undid what it did; one that was ended from outside had no chance to. */
+export function endedFromOutside(error: unknown): boolean {
+  return (
+    error instanceof ChildWorkflowFailure &&
+    (error.cause instanceof TerminatedFailure || error.cause instanceof TimeoutFailure)
+  );
 }
 
 /** The same reason as a failure that a caller of an update receives. */

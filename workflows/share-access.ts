@@ -3,6 +3,7 @@ import { allowAccessUpdate, denyAccessUpdate } from './messages.js';
 import type { AccessRule } from './model.js';
 import { failureOf, problemOf } from './problem.js';
 import type { ShareEntity } from './share-entity.js';
+import { rulesToWrite, rulesWritten } from './written-rules.js';
 import { updateAccess } from './update-access.js';
 import { canonicalAddress, validateAccess } from './validation.js';
 
@@ -13,12 +14,11 @@ export function handleAccess(entity: ShareEntity): void {
 
   /**
    * Writes the whole list of rules to the service instance, without those that are being denied; `changed` is
-   * the rule it is done for. A rule whose denial failed stays `denying` until a later write leaves it out.
+   * the rule it is done for.
    */
   const syncAccess = async (changed: AccessRule, summary: string) => {
     const { instance, location } = entity.place();
-    const rules = view.accessRules.filter((rule) => rule.state !== 'denying');
-    const denied = view.accessRules.filter((rule) => rule.state === 'denying');
+    const { rules, denied } = rulesToWrite(view);
     try {
       await run(updateAccess, { share: request, instance, location, rules }, summary);
     } catch (error) {
@@ -26,9 +26,7 @@ export function handleAccess(entity: ShareEntity): void {
       publish();
       throw failureOf(problemOf(error));
     }
-    for (const rule of rules) rule.state = 'active';
-    // Filtered anew: rules may have come while the old list was being written.
-    view.accessRules = view.accessRules.filter((rule) => !denied.includes(rule));
+    rulesWritten(view, { rules, denied });
     publish();
   };
 

@@ -1,8 +1,5 @@
 import {
   CancellationScope,
-  ChildWorkflowFailure,
-  TerminatedFailure,
-  TimeoutFailure,
   allHandlersFinished,
   condition,
   makeContinueAsNewFunc,
@@ -18,7 +15,7 @@ import {
   type ShareRequest,
   type ShareView,
 } from './model.js';
-import { failureOf, problemOf } from './problem.js';
+import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
 import { handleAccess } from './share-access.js';
 import {
@@ -29,6 +26,7 @@ import {
   type ShareEntity,
   type ShareState,
 } from './share-entity.js';
+import { handleSize } from './share-size.js';
 import { validateShareRequest } from './validation.js';
 
 export interface ShareInput {
@@ -55,6 +53,7 @@ async function liveAsShare({
 
   handleCreation(entity);
   handleAccess(entity);
+  handleSize(entity);
   handleDeletion(entity);
 
   const over = () => view.status === 'deleted';
@@ -160,15 +159,10 @@ function handleDeletion({ request, state, view, queue, publish, refuse, run }: S
         if (view.status === 'creating') {
           refuse('ShareBusy', 'it is being created; delete it when that ended');
         }
+        if (view.status === 'extending' || view.status === 'shrinking') {
+          refuse('ShareBusy', `it is ${view.status}; delete it when that ended`);
+        }
       },
     },
-  );
-}
-
-/** A failed operation undid what it did; one that was ended from outside had no chance to. */
-function endedFromOutside(error: unknown): boolean {
-  return (
-    error instanceof ChildWorkflowFailure &&
-    (error.cause instanceof TerminatedFailure || error.cause instanceof TimeoutFailure)
   );
 }

@@ -19,6 +19,10 @@ if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then
 fi
 flock --unlock 9
 
+# A resize whose connection was lost may still be at work on the device.
+resize=$root/run/lock/hawser-resize-$2
+[[ ! -e $resize ]] || flock "$resize" true
+
 mkdir --parents "$root$path"
 sync "$root${path%/*}"
 if mountpoint --quiet "$root$path"; then

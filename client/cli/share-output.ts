@@ -38,7 +38,7 @@ export function describeShare(view: ShareView): string {
     ['Status', view.status],
     ['Problem', ...(view.error ? [view.error.message] : [])],
     ['Protocol', view.protocol],
-    ['Size', `${view.sizeGib} GiB`],
+    ['Size', `${view.sizeGib} GiB${largerVolume(view)}`],
     ['Network', ...(view.shareNetwork === null ? [] : [view.shareNetwork])],
     ['Backend', view.backend],
     ['Service instance', view.serviceInstance ?? 'none yet'],
@@ -58,6 +58,10 @@ export function describeShare(view: ShareView): string {
   ]);
   return [facts, ...howToMount(view), ...howToAllow(view)].join('\n');
 }
+
+/** A shrunk share's volume keeps its size, and counts in Cinder's quota. */
+const largerVolume = ({ sizeGib, volumeSizeGib }: ShareView): string =>
+  volumeSizeGib !== null && volumeSizeGib > sizeGib ? ` (on a volume of ${volumeSizeGib} GiB)` : '';
 
 /** Commands stand on lines of their own, to be copied whole. */
 export function howToMount(view: ShareView): string[] {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Protocol, ShareStatus } from '../../workflows/model.js';
-import { parseShareFilter, parseShareSpec, type ShareSpec } from '../input.js';
+import { parseShareFilter, parseShareSpec, parseSize, type ShareSpec } from '../input.js';
 import { withSession, type Session } from './session.js';
 import { whileWatched } from './while-watched.js';
 import { describeShare, shareJson, shareTable } from './share-output.js';
@@ -19,7 +19,7 @@ interface ListOptions {
 
 /** `hawser share …` */
 export function addShareCommands(program: Command): void {
-  const share = program.command('share').description('create, look at and delete shares');
+  const share = program.command('share').description('create, look at, resize and delete shares');
 
   share
     .command('create')
@@ -82,6 +82,20 @@ export function addShareCommands(program: Command): void {
     );
 
   share
+    .command('extend <id>')
+    .description('make a share larger; its clients are without it for a moment')
+    .requiredOption('--size <GiB>', 'its new size, a whole number', toNumber)
+    .action(withSession(changeSize('Extending', 'extendShare')));
+
+  share
+    .command('shrink <id>')
+    .description(
+      'make a share smaller, when its data fits; its clients are without it for a moment',
+    )
+    .requiredOption('--size <GiB>', 'its new size, a whole number', toNumber)
+    .action(withSession(changeSize('Shrinking', 'shrinkShare')));
+
+  share
     .command('delete <id>')
     .description('delete a share and everything in it')
     .option('--no-wait', 'return at once, while it is being deleted')
@@ -120,6 +134,19 @@ async function listShares({ connect, result }: Session, options: ListOptions): P
       : 'No shares. Create one with: hawser share create --protocol NFS --size 1 --share-network NET',
   );
 }
+
+const changeSize =
+  (doing: 'Extending' | 'Shrinking', call: 'extendShare' | 'shrinkShare') =>
+  async ({ connect, result, waiting }: Session, id: string, { size }: { size: number }) => {
+    const sizeGib = parseSize(size);
+    const client = await connect();
+    const view = await waiting({
+      what: `${doing} share ${id} to ${sizeGib} GiB`,
+      watchWith: `hawser share watch ${id}`,
+      run: (options) => whileWatched(client, id, options, () => client[call](id, sizeGib)),
+    });
+    result(shareJson(view), () => describeShare(view));
+  };
 
 async function deleteShare(
   { connect, result, waiting }: Session,

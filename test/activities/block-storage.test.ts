@@ -130,3 +130,85 @@ describe("a share's volume", () => {
     expect(await volumes()).toEqual([]);
   });
 });
+
+describe('a larger volume', () => {
+  const extend = (volumeId: string, sizeGib: number, at = bench) =>
+    at.steps.extendVolume({ ...ref, backend: at.backend, volumeId, sizeGib });
+  const make = () => bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
+  const settle = () => bench.steps.settleVolume(ref);
+
+  test('is made once, and a repeat changes nothing', async () => {
+    const { volumeId } = await make();
+    const larger = { volumeId, volumeSizeGib: 3 };
+    expect(await extend(volumeId, 3)).toEqual(larger);
+    expect(await extend(volumeId, 3)).toEqual(larger);
+    expect(await extend(volumeId, 2)).toEqual(larger);
+    expect(await settle()).toEqual(larger);
+    expect(await volumes()).toMatchObject([{ status: 'available', sizeGib: 3 }]);
+  });
+
+  test('is waited for by an attempt that finds it under way', async () => {
+    const { volumeId } = await make();
+    await rig.planFault({ operation: 'volume.extend' }, { reset: true, after: true });
+    expect(await failureOf(extend(volumeId, 2))).toMatchObject({ type: 'CloudUnreachable' });
+    expect(await extend(volumeId, 2)).toEqual({ volumeId, volumeSizeGib: 2 });
+  });
+
+  test('beyond the quota fails for good, and the volume is as it was', async () => {
+    const { volumeId } = await make();
+    const failure = await failureOf(extend(volumeId, 100_000));
+    expect(failure).toMatchObject({ type: 'QuotaExceeded', nonRetryable: true });
+    expect(await settle()).toEqual({ volumeId, volumeSizeGib: 1 });
+  });
+
+  test('that Cinder fails to make fails for good, and is taken back', async () => {
+    const { volumeId } = await make();
+    await rig.planFault({ operation: 'volume.extend', target: volumeId }, { outcome: 'ERROR' });
+    const failure = await failureOf(extend(volumeId, 2));
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    expect(failure.message).toContain(
+      `${volumeId} of share ${ref.shareId} went to error_extending`,
+    );
+    expect(await settle()).toEqual({ volumeId, volumeSizeGib: 1 });
+    expect(await settle()).toEqual({ volumeId, volumeSizeGib: 1 });
+    expect(await extend(volumeId, 2)).toEqual({ volumeId, volumeSizeGib: 2 });
+  });
+
+  test('that this account may not take back fails with what an administrator types', async () => {
+    const { volumeId } = await make();
+    await reset(volumeId, 'error_extending');
+    await rig.planFault(
+      { path: `/volumes/${volumeId}/action`, body: 'os-reset_status' },
+      { status: 403, body: { forbidden: { code: 403, message: 'Policy does not allow' } } },
+    );
+    const failure = await failureOf(settle());
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    expect(failure.message).toContain(`openstack volume set --state available ${volumeId}`);
+  });
+
+  test('that takes too long fails, and its volume is waited for', async () => {
+    const { volumeId } = await make();
+    const hasty = await rig.addBackend({ max_time_to_extend_volume: 1 });
+    await reset(volumeId, 'extending');
+    const failure = await failureOf(extend(volumeId, 2, hasty));
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    expect(failure.message).toContain('still extending after 1 s');
+    const settled = settle();
+    await reset(volumeId, 'available');
+    expect(await settled).toEqual({ volumeId, volumeSizeGib: 1 });
+  });
+
+  test('that comes back as small as it was fails with both sizes', async () => {
+    const { volumeId } = await make();
+    await reset(volumeId, 'extending');
+    const extended = failureOf(extend(volumeId, 2));
+    await reset(volumeId, 'available');
+    expect((await extended).message).toMatch(/at 1 GiB instead of 2/);
+  });
+
+  test('of a share that has none fails for good', async () => {
+    const failure = await failureOf(settle());
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    expect(failure.message).toContain(`Share ${ref.shareId} has no volume`);
+  });
+});

@@ -108,6 +108,7 @@ describe('the command to mount', () => {
     serviceInstance: null,
     volumeId: null,
     volumeSizeGib: null,
+    originalSizeGib: null,
     exportLocations: [],
     accessRules: [],
     error: null,

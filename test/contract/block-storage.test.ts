@@ -161,6 +161,20 @@ describe('a volume', () => {
   });
 });
 
+describe('a volume whose extension failed', () => {
+  test('is extended again once its status was reset, which takes an administrator', async () => {
+    const { id } = await availableVolume();
+    await admin.blockStorage.resetVolumeStatus(id, 'error_extending');
+    expect(await cinder.getVolume(id)).toMatchObject({ status: 'error_extending', sizeGib: 1 });
+    expect(await refusal(cinder.extendVolume(id, 2))).toBe('400 badRequest');
+    expect(await refusal(cinder.resetVolumeStatus(id, 'available'))).toBe('403 forbidden');
+    await admin.blockStorage.resetVolumeStatus(id, 'available');
+    await cinder.extendVolume(id, 2);
+    await eventually(async () => (await cinder.getVolume(id)).sizeGib).toBe(2);
+    await eventually(statusOf(id)).toBe('available');
+  });
+});
+
 describe('extending a volume', () => {
   test('goes through extending, and ends available with the new size', async () => {
     const { id } = await availableVolume();

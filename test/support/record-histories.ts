@@ -43,6 +43,8 @@ async function live(
     }
     await hawser.waitForShare(id);
     await hawser.allowAccess(id, { to: '10.10.0.5', level: 'rw' });
+    await hawser.extendShare(id, 2);
+    await hawser.shrinkShare(id, 1);
     await hawser.denyAccess(id, '10.10.0.5');
   }
   const failing = { id: 'recorded-failure', protocol: 'NFS', sizeGib: 1 } as const;

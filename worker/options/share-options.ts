@@ -32,6 +32,9 @@ export const shareOptions = {
   max_time_to_create_volume: option(seconds.default(180), {
     meaning: 'how long Cinder may take to create a volume, in seconds of watching it',
   }),
+  max_time_to_extend_volume: option(seconds.default(180), {
+    meaning: 'how long Cinder may take to extend a volume, in seconds of watching it',
+  }),
   max_time_to_attach: option(seconds.default(120), {
     meaning: 'how long a volume may take to be attached or detached, in seconds of watching it',
   }),

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# resize-file-system SERIAL GIB WAIT-SECONDS
+# Makes the unmounted file system on the device GIB large. When its data needs more it prints how much, in bytes, and moves nothing.
+root=${HAWSER_ROOT:-}
+serial=$1 gib=$2 wait=$3
+device=$root/dev/disk/by-id/virtio-$serial
+
+for ((tries = 0; tries < wait * 5; tries++)); do
+  [[ -e $device ]] && break
+  sleep 0.2
+done
+[[ -e $device ]] || {
+  echo "no device with serial $serial appeared within $wait s; is the volume attached to this server?" >&2
+  exit 69
+}
+
+mkdir --parents "$root/run/lock"
+# Held by resize2fs too, which an attempt whose connection was lost leaves at work.
+exec 9>"$root/run/lock/hawser-resize-$serial"
+flock 9
+log=$(mktemp)
+trap 'rm --force "$log"' EXIT
+
+# 1: what was wrong was put right
+e2fsck -f -p "$device" >"$log" 2>&1 || [[ $? == 1 ]] || {
+  cat "$log" >&2
+  exit 1
+}
+
+superblock=$(dumpe2fs -h "$device" 2>/dev/null)
+block=$(sed --quiet 's/^Block size: *//p' <<<"$superblock")
+count=$(sed --quiet 's/^Block count: *//p' <<<"$superblock")
+minimum=$(resize2fs -P "$device" 2>/dev/null | sed --quiet 's/.*: *//p')
+wanted=$((gib * 1073741824 / block))
+if ((wanted < count && wanted < minimum)); then
+  echo $((minimum * block))
+  exit
+fi
+
+# In a session of its own: interrupted in the middle it would leave a broken file system.
+setsid resize2fs "$device" "${gib}G" >"$log" 2>&1 || {
+  cat "$log" >&2
+  exit 1
+}

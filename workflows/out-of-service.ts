@@ -1,0 +1,101 @@
+import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { BlockStorageActivities, VolumeSize } from '../activities/block-storage.js';
+import type { CifsExportActivities } from '../activities/cifs-exports.js';
+import type { ComputeActivities } from '../activities/compute.js';
+import type { FileSystemActivities, FileSystemUse } from '../activities/file-systems.js';
+import type { NfsExportActivities } from '../activities/nfs-exports.js';
+import { cloudWait, promptCommand, remoteCommand } from './activity-options.js';
+import { sizedSignal } from './messages.js';
+import { step } from './step.js';
+import { undoOnFailure } from './undo-on-failure.js';
+import { updateAccess, type UpdateAccessInput } from './update-access.js';
+
+const { settleVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
+const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
+const { measureShare, unmountShare } = proxyActivities<FileSystemActivities>(promptCommand);
+const { mountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
+const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
+const { removeCifsShare } = proxyActivities<CifsExportActivities>(promptCommand);
+
+export interface ResizeShareInput extends UpdateAccessInput {
+  sizeGib: number;
+  /** False for a share that an earlier operation could not bring back. */
+  inService: boolean;
+}
+
+interface Maintenance {
+  /** Refuses by throwing, before anything is touched; the use is null while it is not mounted. */
+  check?: (use: FileSystemUse | null) => void;
+  /** Runs with the share closed and unmounted. */
+  work: (volume: VolumeSize) => Promise<void>;
+}
+
+/**
+ * Closes a share to its clients, works on its volume and file system, and opens it to its rules again, also when the
+ * work failed or was cancelled. With an `UndoIncomplete` failure it stays closed; after every other it is in service.
+ */
+export async function whileOutOfService(
+  input: ResizeShareInput,
+  { check, work }: Maintenance,
+): Promise<void> {
+  const { share, instance: host, location } = input;
+  const { id: shareId, backend } = share;
+  let touched = !input.inService;
+
+  await undoOnFailure(async (onFailure) => {
+    onFailure(async () => {
+      if (touched) await putInService(input);
+    });
+    const volume = await settleVolume.executeWithOptions(
+      step(`look at the volume of share ${shareId}`),
+      [{ backend, shareId }],
+    );
+    // Also tells whether the host answers at all, while clients still have their share.
+    const use = await measureShare.executeWithOptions(
+      step(`measure share ${shareId} on ${host.address}`),
+      [{ host, shareId, location }],
+    );
+    check?.(use);
+
+    touched = true;
+    await stopExporting(input);
+    await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
+      { host, shareId, location },
+    ]);
+    await work(volume);
+    await putInService(input);
+  });
+}
+
+/** Tells the share's workflow what is true now, however the operation goes on. */
+export async function tellSizes(sizes: {
+  sizeGib?: number;
+  volumeSizeGib?: number;
+}): Promise<void> {
+  const { parent } = workflowInfo();
+  if (parent) await getExternalWorkflowHandle(parent.workflowId).signal(sizedSignal, sizes);
+}
+
+async function stopExporting({ share, instance: host, location }: ResizeShareInput) {
+  const closed = step(`stop exporting by ${share.protocol}`);
+  const shareId = share.id;
+  if (share.protocol === 'CIFS') {
+    await removeCifsShare.executeWithOptions(closed, [{ host, shareId, location }]);
+  } else {
+    await applyNfsExports.executeWithOptions(closed, [{ host, shareId, location, rules: [] }]);
+  }
+}
+
+async function putInService(input: ResizeShareInput): Promise<void> {
+  const { share, instance: host, location } = input;
+  const { id: shareId, backend } = share;
+  const { volumeId, volumeSizeGib } = await settleVolume({ backend, shareId });
+  await tellSizes({ volumeSizeGib });
+  await attachVolume.executeWithOptions(step(`see that volume ${volumeId} is attached`), [
+    { backend, serverId: host.serverId, volumeId },
+  ]);
+  await mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
+    { host, shareId, volumeId, location },
+  ]);
+  await updateAccess(input);
+}

@@ -1,0 +1,139 @@
+import { setHandler } from '@temporalio/workflow';
+import { extendShare } from './extend-share.js';
+import { extendShareUpdate, shrinkShareUpdate, sizedSignal } from './messages.js';
+import { inService, type ShareStatus, type ShareView } from './model.js';
+import type { ResizeShareInput } from './out-of-service.js';
+import { endedFromOutside, failureOf, problemOf } from './problem.js';
+import type { Operation, ShareEntity } from './share-entity.js';
+import { shrinkShare } from './shrink-share.js';
+import { shareRequestChecks } from './validation.js';
+import { rulesToWrite, rulesWritten } from './written-rules.js';
+
+interface SizeChange {
+  verb: 'Extend' | 'Shrink';
+  operation: Operation<ResizeShareInput, void>;
+  running: ShareStatus;
+  failed: ShareStatus;
+  update: typeof extendShareUpdate;
+  /** Why a share of this size can't become one of that size in this way, or undefined. */
+  wrongWay: (now: number, wanted: number) => string | undefined;
+}
+
+const extending: SizeChange = {
+  verb: 'Extend',
+  operation: extendShare,
+  running: 'extending',
+  failed: 'extending_error',
+  update: extendShareUpdate,
+  wrongWay: (now, wanted) =>
+    wanted < now
+      ? `it has ${now} GiB, and ${wanted} is less: shrink it to make it smaller`
+      : undefined,
+};
+
+const shrinking: SizeChange = {
+  verb: 'Shrink',
+  operation: shrinkShare,
+  running: 'shrinking',
+  failed: 'shrinking_error',
+  update: shrinkShareUpdate,
+  wrongWay: (now, wanted) =>
+    wanted > now
+      ? `it has ${now} GiB, and ${wanted} is more: extend it to make it larger`
+      : undefined,
+};
+
+/** A share that is out of service after one of these may be brought back by another. */
+const broken: ShareStatus[] = ['extending_error', 'shrinking_error'];
+
+const busy: ShareStatus[] = [
+  'creating',
+  'extending',
+  'shrinking',
+  'manage_starting',
+  'unmanaging',
+  'deleting',
+];
+
+/** Answers the requests that make a share larger or smaller. */
+export function handleSize(entity: ShareEntity): void {
+  const { view, request, publish } = entity;
+  setHandler(sizedSignal, (sizes) => {
+    Object.assign(view, sizes);
+    if (view.sizeGib !== request.sizeGib) view.originalSizeGib = request.sizeGib;
+    publish();
+  });
+  handleChange(entity, extending);
+  handleChange(entity, shrinking);
+}
+
+function handleChange(entity: ShareEntity, change: SizeChange): void {
+  const requirePossible = (sizeGib: number) => requireChangeable(entity, change, sizeGib);
+  setHandler(
+    change.update,
+    async ({ sizeGib }) =>
+      entity.inTurn(async () => {
+        // What was ahead in the queue may have changed its size or its status.
+        requirePossible(sizeGib);
+        return resize(entity, change, sizeGib);
+      }),
+    { validator: ({ sizeGib }) => requirePossible(sizeGib) },
+  );
+}
+
+function requireChangeable(
+  entity: ShareEntity,
+  { verb, wrongWay }: SizeChange,
+  sizeGib: number,
+): void {
+  const { state, view, refuse } = entity;
+  const invalid = shareRequestChecks.sizeGib(sizeGib);
+  if (invalid) refuse('InvalidInput', invalid);
+  const { status, sizeGib: now } = view;
+  if (busy.includes(status)) {
+    refuse('ShareBusy', `its status is ${status}; ${verb.toLowerCase()} it when that ended`);
+  }
+  if (!broken.includes(status)) entity.requireInService('changes of its size');
+  if (state.location && state.location.volumeId === null) {
+    refuse('ShareNotAvailable', 'its file system is on no volume of Cinder: resize it by hand');
+  }
+  const wrong = wrongWay(now, sizeGib);
+  if (wrong) refuse('InvalidInput', wrong);
+  // One that is out of service may be where it was on its way to.
+  if (sizeGib === now && inService(status)) {
+    refuse('InvalidInput', `it has ${now} GiB already`);
+  }
+}
+
+async function resize(
+  entity: ShareEntity,
+  { verb, operation, running, failed }: SizeChange,
+  sizeGib: number,
+): Promise<ShareView> {
+  const { view, request, publish, run } = entity;
+  const { instance, location } = entity.place();
+  const written = rulesToWrite(view);
+  const input = { share: request, instance, location, rules: written.rules, sizeGib };
+  const wasInService = inService(view.status);
+  Object.assign(view, { status: running, error: null });
+  try {
+    await run(
+      operation,
+      { ...input, inService: wasInService },
+      `${verb} share ${view.id} to ${sizeGib} GiB`,
+    );
+    view.status = 'available';
+    rulesWritten(view, written);
+    return view;
+  } catch (error) {
+    const problem = problemOf(error);
+    const outOfService = problem.type === 'UndoIncomplete' || endedFromOutside(error);
+    const refused = problem.type === 'ShrinkingPossibleDataLoss';
+    view.error = problem;
+    view.status = refused ? 'shrinking_possible_data_loss_error' : 'available';
+    if (outOfService) view.status = failed;
+    throw failureOf(problem);
+  } finally {
+    publish();
+  }
+}
