@@ -20,12 +20,14 @@ export interface BackendOptions {
   share_volume_fstype: 'ext4' | 'ext3';
   set_zero_reserved_blocks: boolean;
   volume_name_template: string;
+  volume_snapshot_name_template: string;
   cinder_volume_type: string | null;
   storage_availability_zone: string | null;
   max_time_to_build_instance: number;
   max_time_to_create_volume: number;
   max_time_to_extend_volume: number;
   max_time_to_attach: number;
+  max_time_to_freeze: number;
   max_shares_per_share_server: number;
   /** GiB; -1 is no limit. */
   max_share_server_size: number;

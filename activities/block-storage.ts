@@ -1,5 +1,6 @@
 import type { BlockStorage, Volume } from '../openstack/block-storage.js';
 import { OpenStackError } from '../openstack/errors.js';
+import type { Cloud } from '../openstack/index.js';
 import { fillTemplate, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
@@ -165,7 +166,7 @@ export function createBlockStorageActivities(backends: Backends) {
                 `Volume ${id} of share ${spec.shareId} went to ${status}; reset its state in Cinder, then delete the share again`,
               );
             }
-            if (deletable.has(status)) await cloud.blockStorage.deleteVolume(id);
+            if (deletable.has(status)) await deleteOne(cloud, spec.shareId, id);
           }
           return volumes;
         },
@@ -187,6 +188,22 @@ async function takeBackExtend(cinder: BlockStorage, volumeId: string): Promise<v
       'VolumeFailed',
       `Volume ${volumeId} is in error_extending, and this account may not reset it. As an administrator: ` +
         `openstack volume set --state available ${volumeId}; then extend the share again`,
+    );
+  }
+}
+
+/** Cinder refuses (400) while a volume has snapshots, and does not say which. */
+async function deleteOne({ blockStorage }: Cloud, shareId: string, id: string): Promise<void> {
+  try {
+    await blockStorage.deleteVolume(id);
+  } catch (error) {
+    const refused = error instanceof OpenStackError && error.status === 400;
+    const snapshots = refused ? await blockStorage.listSnapshots({ volumeId: id }) : [];
+    if (snapshots.length === 0) throw error;
+    const ids = snapshots.map((snapshot) => snapshot.id).join(', ');
+    throw permanent(
+      'VolumeFailed',
+      `Volume ${id} of share ${shareId} has snapshots in Cinder: ${ids}. Delete them there, then delete the share again`,
     );
   }
 }

@@ -12,6 +12,8 @@ export const failureTypes = {
   AmbiguousName: 'caller',
   SubnetWithoutRouter: 'caller',
   ShrinkingPossibleDataLoss: 'caller',
+  SnapshotNotFound: 'caller',
+  SnapshotNotUsable: 'caller',
   // The operator of the cloud
   ImageNotFound: 'operator',
   ImageNotActive: 'operator',
@@ -36,6 +38,9 @@ export const failureTypes = {
   DeviceNotFound: 'operator',
   DeviceNotBlank: 'operator',
   CommandFailed: 'operator',
+  // The operator of the cloud, about a snapshot
+  SnapshotFailed: 'operator',
+  SnapshotNotConsistent: 'operator',
   // Nobody: tried again
   CloudUnreachable: 'retried',
   CloudBusy: 'retried',

@@ -21,6 +21,11 @@ export interface FileSystemUse {
   usedBytes: number;
 }
 
+interface Hold {
+  /** A name for one freeze of the share, without spaces. */
+  hold: string;
+}
+
 /** The file systems of shares on their service instance. */
 export function createFileSystemActivities(backends: Backends) {
   const format = hostScript(backends, 'format-volume', 600_000);
@@ -28,6 +33,8 @@ export function createFileSystemActivities(backends: Backends) {
   const unmount = hostScript(backends, 'unmount-share', 120_000);
   const measure = hostScript(backends, 'measure-share', 60_000);
   const resize = hostScript(backends, 'resize-file-system', 43_200_000);
+  const freeze = hostScript(backends, 'freeze-file-system', 120_000);
+  const thaw = hostScript(backends, 'thaw-file-system', 60_000);
 
   return {
     /**
@@ -99,6 +106,30 @@ export function createFileSystemActivities(backends: Backends) {
         'ShrinkingPossibleDataLoss',
         `The data of share ${shareId} needs at least ${leastGib} GiB: it can't shrink to ${sizeGib} GiB. Remove some of it first`,
       );
+    },
+
+    /**
+     * Writes everything to the volume and holds up whoever writes, until `thawFileSystem` or, after
+     * `max_time_to_freeze`, until the instance's own watchdog lets go. `hold` names this freeze. Safe to repeat.
+     */
+    async freezeFileSystem({ host, shareId, location, hold }: OnHost & Hold): Promise<void> {
+      const { options } = backends(host.backend);
+      const { path } = location ?? newLocation(options, shareId);
+      await freeze(host, shareId, hold, path, String(options.max_time_to_freeze));
+    },
+
+    /**
+     * Lets writers go on, and says whether they were held up until now: not when the watchdog was earlier, or
+     * the instance was rebooted. Another freeze than `hold` is left alone. Safe to repeat.
+     */
+    async thawFileSystem({
+      host,
+      shareId,
+      location,
+      hold,
+    }: OnHost & Hold): Promise<{ heldUntilNow: boolean }> {
+      const { path } = location ?? newLocation(backends(host.backend).options, shareId);
+      return { heldUntilNow: (await thaw(host, shareId, hold, path)).trim() === 'held' };
     },
   };
 }

@@ -8,6 +8,7 @@ import { createNetworkActivities } from './network.js';
 import { createNfsExportActivities } from './nfs-exports.js';
 import { createPlacementActivities } from './placement.js';
 import { createReadinessActivities } from './readiness.js';
+import { createVolumeSnapshotActivities } from './volume-snapshots.js';
 
 export type Activities = ReturnType<typeof createActivities>;
 
@@ -22,5 +23,6 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createNfsExportActivities(backends),
     ...createPlacementActivities(backends, temporal),
     ...createReadinessActivities(backends),
+    ...createVolumeSnapshotActivities(backends),
   };
 }

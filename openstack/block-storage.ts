@@ -174,6 +174,15 @@ export function createBlockStorage(requester: Requester) {
         .filter((snapshot) => volumeId === undefined || snapshot.volumeId === volumeId);
     },
 
+    renameSnapshot: async (id: string, name: string): Promise<Snapshot> =>
+      cinder.call('PUT', path`/snapshots/${id}`, 'snapshot', snapshotSchema, {
+        body: { snapshot: { name } },
+      }),
+
+    /** Replaces all metadata that is there. */
+    setSnapshotMetadata: async (id: string, metadata: Record<string, string>): Promise<void> =>
+      cinder.send('PUT', path`/snapshots/${id}/metadata`, { body: { metadata } }),
+
     deleteSnapshot: async (id: string): Promise<void> => cinder.remove(path`/snapshots/${id}`),
 
     listVolumeTypes: async (): Promise<VolumeType[]> =>

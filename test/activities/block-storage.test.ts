@@ -119,6 +119,19 @@ describe("a share's volume", () => {
     await bench.steps.deleteVolume(other);
   });
 
+  test('that has snapshots in Cinder stays, and the failure names them', async () => {
+    const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
+    const { blockStorage } = rig.operator;
+    const { id } = await blockStorage.createSnapshot({ volumeId, name: 'theirs', metadata: {} });
+    await expect.poll(async () => (await blockStorage.getSnapshot(id)).status).toBe('available');
+    const failure = await failureOf(bench.steps.deleteVolume(ref));
+    expect(failure).toMatchObject({ type: 'VolumeFailed', nonRetryable: true });
+    expect(failure.message).toContain(id);
+    await blockStorage.deleteSnapshot(id);
+    await expect.poll(() => blockStorage.findSnapshot(id)).toBeUndefined();
+    await bench.steps.deleteVolume(ref);
+  });
+
   test('that Cinder fails to delete fails for good, until its state is reset', async () => {
     const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
     await rig.planFault({ operation: 'volume.delete', target: volumeId }, { outcome: 'ERROR' });

@@ -213,6 +213,22 @@ describe('a snapshot', () => {
     expect((await cinder.getVolume(volume.id)).status).toBe('available');
   });
 
+  test('changes its name and keeps its metadata, which changes as a whole', async () => {
+    const volume = await availableVolume();
+    const { id } = await availableSnapshot(volume.id, { old: '1', same: '1' });
+    const name = newName('renamed');
+    const metadata = { same: '2', 'hawser:snapshot_id': 's' };
+    expect(await cinder.renameSnapshot(id, name)).toMatchObject({ id, name });
+    expect((await cinder.getSnapshot(id)).metadata).toEqual({ old: '1', same: '1' });
+    await cinder.setSnapshotMetadata(id, metadata);
+    const changed = await cinder.getSnapshot(id);
+    expect(changed).toMatchObject({ name, status: 'available' });
+    expect(changed.metadata).toEqual(metadata);
+    const none = cinder.setSnapshotMetadata(unknownId, metadata);
+    expect(await refusal(none)).toBe('404 itemNotFound');
+    expect(await refusal(cinder.renameSnapshot(unknownId, name))).toBe('404 itemNotFound');
+  });
+
   test('does not fit into a smaller volume: 400', async () => {
     const volume = await availableVolume({ sizeGib: 2 });
     const { id: snapshotId } = await availableSnapshot(volume.id);

@@ -19,6 +19,9 @@ export const shareOptions = {
   volume_name_template: option(template.default('manila-share-%s'), {
     meaning: "the name of a share's volume in Cinder; %s is the share's id",
   }),
+  volume_snapshot_name_template: option(template.default('manila-snapshot-%s'), {
+    meaning: "the name of a snapshot in Cinder; %s is the snapshot's id",
+  }),
   cinder_volume_type: option(optionalText, {
     meaning: "the type of shares' volumes, by name or id; Cinder's default without it",
   }),
@@ -37,5 +40,9 @@ export const shareOptions = {
   }),
   max_time_to_attach: option(seconds.default(120), {
     meaning: 'how long a volume may take to be attached or detached, in seconds of watching it',
+  }),
+  max_time_to_freeze: option(seconds.default(60), {
+    meaning: "how long a share's clients may be held up while a snapshot of it is taken, in seconds",
+    own: true,
   }),
 };
