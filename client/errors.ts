@@ -66,6 +66,20 @@ export class InstanceNotFound extends HawserError {
   }
 }
 
+export class SnapshotNotFound extends HawserError {
+  readonly type = 'SnapshotNotFound';
+  readonly shareId: string;
+  readonly snapshotId: string;
+
+  constructor(shareId: string, snapshotId: string) {
+    super(
+      `Share ${shareId} has no snapshot ${snapshotId}. List its snapshots with: hawser snapshot list ${shareId}`,
+    );
+    this.shareId = shareId;
+    this.snapshotId = snapshotId;
+  }
+}
+
 /** The id is taken by a share with other parameters; the message says which differ. */
 export class ShareExists extends HawserError {
   readonly type = 'ShareExists';

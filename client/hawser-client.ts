@@ -2,12 +2,16 @@ import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
 import {
   allowAccessUpdate,
   checkImageUpdate,
+  createSnapshotUpdate,
   createUpdate,
   deleteInstanceUpdate,
   deleteShareUpdate,
+  deleteSnapshotUpdate,
   denyAccessUpdate,
   extendShareUpdate,
   shrinkShareUpdate,
+  manageSnapshotUpdate,
+  unmanageSnapshotUpdate,
 } from '../workflows/messages.js';
 import {
   differingParameters,
@@ -23,6 +27,7 @@ import {
   type ShareRequest,
   type ShareStatus,
   type ShareView,
+  type Snapshot,
 } from '../workflows/model.js';
 import { connectToTemporal, type ConnectOptions } from './connection.js';
 import { Entities } from './entities.js';
@@ -32,18 +37,24 @@ import {
   Refused,
   ShareExists,
   ShareNotFound,
+  SnapshotNotFound,
 } from './errors.js';
 import {
   parseAccessSpec,
+  parseExistingSnapshot,
   parseInstanceId,
   parseRule,
   parseShareFilter,
   parseShareId,
   parseSize,
   parseShareSpec,
+  parseSnapshotId,
+  parseSnapshotSpec,
   type AccessSpec,
+  type ExistingSnapshot,
   type ShareFilter,
   type ShareSpec,
+  type SnapshotSpec,
 } from './input.js';
 import type { Progress, WatchOptions } from './progress.js';
 import { requireWorker, whileServed } from './updates.js';
@@ -199,6 +210,62 @@ export class HawserClient {
     const rule = parseRule(idOrAddress);
     return this.#shares.ask(parseShareId(shareId), (share) =>
       share.executeUpdate(denyAccessUpdate, { args: [{ rule }] }),
+    );
+  }
+
+  /**
+   * Takes a snapshot of a share; returns when it is available. The id is the idempotency token: repeating the
+   * call returns the same snapshot. Throws `ShareNotFound`, `Refused`, `OperationFailed`.
+   */
+  async createSnapshot(shareId: string, spec: SnapshotSpec = {}): Promise<Snapshot> {
+    const snapshot = parseSnapshotSpec(spec);
+    return this.#shares.ask(parseShareId(shareId), (share) =>
+      share.executeUpdate(createSnapshotUpdate, { args: [snapshot] }),
+    );
+  }
+
+  /** A share's snapshots, oldest first. Throws `ShareNotFound`. Needs no worker. */
+  async listSnapshots(shareId: string): Promise<Snapshot[]> {
+    const { snapshots } = await this.getShare(shareId);
+    return snapshots.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+  }
+
+  /** Throws `ShareNotFound`, `SnapshotNotFound`. Needs no worker. */
+  async getSnapshot(shareId: string, snapshotId: string): Promise<Snapshot> {
+    const id = parseSnapshotId(snapshotId);
+    const snapshots = await this.listSnapshots(shareId);
+    const found = snapshots.find((snapshot) => snapshot.id === id);
+    if (!found) throw new SnapshotNotFound(shareId, id);
+    return found;
+  }
+
+  /**
+   * Deletes a snapshot; returns when nothing of it is left. Shares that were made from it stay. Throws
+   * `ShareNotFound`, `Refused`, `OperationFailed`.
+   */
+  async deleteSnapshot(shareId: string, id: string): Promise<Snapshot> {
+    const snapshotId = parseSnapshotId(id);
+    return this.#shares.ask(parseShareId(shareId), (share) =>
+      share.executeUpdate(deleteSnapshotUpdate, { args: [{ snapshotId }] }),
+    );
+  }
+
+  /**
+   * Takes over a snapshot of the share's volume that was made in Cinder. Harmless to repeat with the same id.
+   * Throws `ShareNotFound`, `Refused`, `OperationFailed`.
+   */
+  async manageSnapshot(shareId: string, existing: ExistingSnapshot): Promise<Snapshot> {
+    const snapshot = parseExistingSnapshot(existing);
+    return this.#shares.ask(parseShareId(shareId), (share) =>
+      share.executeUpdate(manageSnapshotUpdate, { args: [snapshot] }),
+    );
+  }
+
+  /** Forgets a snapshot, which stays in Cinder. Throws `ShareNotFound`, `Refused`, `OperationFailed`. */
+  async unmanageSnapshot(shareId: string, id: string): Promise<Snapshot> {
+    const snapshotId = parseSnapshotId(id);
+    return this.#shares.ask(parseShareId(shareId), (share) =>
+      share.executeUpdate(unmanageSnapshotUpdate, { args: [{ snapshotId }] }),
     );
   }
 

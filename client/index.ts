@@ -2,7 +2,13 @@
 export { HawserClient, type WaitOptions } from './hawser-client.js';
 export type { ConnectOptions } from './connection.js';
 export * from './errors.js';
-export type { AccessSpec, ShareFilter, ShareSpec } from './input.js';
+export type {
+  AccessSpec,
+  ExistingSnapshot,
+  ShareFilter,
+  ShareSpec,
+  SnapshotSpec,
+} from './input.js';
 export type { Progress, RunningStep, WatchOptions } from './progress.js';
 export type {
   AccessLevel,
@@ -15,4 +21,7 @@ export type {
   ServiceInstanceView,
   ShareStatus,
   ShareView,
+  Snapshot,
+  SnapshotRef,
+  SnapshotStatus,
 } from '../workflows/model.js';

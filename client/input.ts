@@ -11,7 +11,10 @@ import {
   canonicalAddress,
   shareRequestChecks,
   validateAccess,
+  validateCinderId,
+  validateName,
   validateRuleId,
+  validateSnapshotId,
 } from '../workflows/validation.js';
 import { InvalidInput } from './errors.js';
 import { shareStatuses } from './views.js';
@@ -40,6 +43,19 @@ export interface AccessSpec {
   /** An address or prefix. */
   to: string;
   level: AccessLevel;
+}
+
+export interface SnapshotSpec {
+  /** The snapshot's id among its share's, and the request's idempotency token. Default: a new random one. */
+  id?: string;
+  /** Default: none. */
+  name?: string;
+}
+
+/** A snapshot that is in Cinder already. */
+export interface ExistingSnapshot extends SnapshotSpec {
+  /** Cinder's id. */
+  providerLocation: string;
 }
 
 /** Which shares to list; those that meet all that is given. */
@@ -116,6 +132,23 @@ export function parseRule(text: string): string {
     const reason = error instanceof Error ? error.message : String(error);
     throw new InvalidInput([{ field: 'rule', message: `not a rule's id, and ${reason}` }]);
   }
+}
+
+export function parseSnapshotSpec({ id = newId(), name = '' }: SnapshotSpec) {
+  refuseReason('id', validateSnapshotId(id));
+  refuseReason('name', validateName(name));
+  return { id, name };
+}
+
+/** In the words of the request; throws `InvalidInput`. */
+export function parseExistingSnapshot({ providerLocation, ...spec }: ExistingSnapshot) {
+  refuseReason('providerLocation', validateCinderId(providerLocation));
+  return { ...parseSnapshotSpec(spec), volumeSnapshotId: providerLocation };
+}
+
+export function parseSnapshotId(id: string): string {
+  refuseReason('snapshot', validateSnapshotId(id));
+  return id;
 }
 
 export function parseShareFilter(filter: ShareFilter): ShareFilter {

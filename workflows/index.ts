@@ -1,9 +1,13 @@
 export { createShare } from './create-share.js';
+export { createSnapshot } from './create-snapshot.js';
 export { deleteServiceInstance } from './delete-service-instance.js';
 export { deleteShare } from './delete-share.js';
+export { deleteSnapshot } from './delete-snapshot.js';
 export { extendShare } from './extend-share.js';
+export { manageExistingSnapshot } from './manage-existing-snapshot.js';
 export { serviceInstance } from './service-instance.js';
 export { setUpServiceInstance } from './set-up-service-instance.js';
 export { share } from './share.js';
 export { shrinkShare } from './shrink-share.js';
+export { unmanageSnapshot } from './unmanage-snapshot.js';
 export { updateAccess } from './update-access.js';

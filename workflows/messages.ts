@@ -6,6 +6,7 @@ import type {
   ServiceInstance,
   ShareRequest,
   ShareView,
+  Snapshot,
 } from './model.js';
 
 /** Starts the share, or finds it: repeating the call returns the same share. */
@@ -31,6 +32,27 @@ export const sizedSignal = defineSignal<[{ sizeGib?: number; volumeSizeGib?: num
 
 /** Accepted at once; the share's workflow completes when nothing of the share is left. */
 export const deleteShareUpdate = defineUpdate<ShareView, []>('delete');
+
+/** Returns when the snapshot is available. Repeating it with the same id returns the same; a failed one is tried again. */
+export const createSnapshotUpdate = defineUpdate<Snapshot, [{ id: string; name: string }]>(
+  'createSnapshot',
+);
+
+/** Returns when nothing of the snapshot is left. */
+export const deleteSnapshotUpdate = defineUpdate<Snapshot, [{ snapshotId: string }]>(
+  'deleteSnapshot',
+);
+
+/** Takes over a snapshot of the share's volume that Cinder has. Repeating it with the same id returns the same. */
+export const manageSnapshotUpdate = defineUpdate<
+  Snapshot,
+  [{ id: string; name: string; volumeSnapshotId: string }]
+>('manageSnapshot');
+
+/** Forgets a snapshot, which stays in Cinder. */
+export const unmanageSnapshotUpdate = defineUpdate<Snapshot, [{ snapshotId: string }]>(
+  'unmanageSnapshot',
+);
 
 /** `createShare` tells its share where it was placed, as soon as it was. */
 export const placedSignal = defineSignal<[ServiceInstance]>('placed');

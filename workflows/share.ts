@@ -27,6 +27,7 @@ import {
   type ShareState,
 } from './share-entity.js';
 import { handleSize } from './share-size.js';
+import { handleSnapshots } from './share-snapshots.js';
 import { validateShareRequest } from './validation.js';
 
 export interface ShareInput {
@@ -54,6 +55,7 @@ async function liveAsShare({
   handleCreation(entity);
   handleAccess(entity);
   handleSize(entity);
+  handleSnapshots(entity);
   handleDeletion(entity);
 
   const over = () => view.status === 'deleted';
@@ -161,6 +163,13 @@ function handleDeletion({ request, state, view, queue, publish, refuse, run }: S
         }
         if (view.status === 'extending' || view.status === 'shrinking') {
           refuse('ShareBusy', `it is ${view.status}; delete it when that ended`);
+        }
+        if (view.snapshots.length > 0) {
+          const ids = view.snapshots.map(({ id }) => id).join(', ');
+          refuse(
+            'ShareHasSnapshots',
+            `it has snapshots: ${ids}. Delete each of them first with: hawser snapshot delete ${view.id} SNAPSHOT`,
+          );
         }
       },
     },

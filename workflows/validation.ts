@@ -130,6 +130,15 @@ export function validateAccess(protocol: Protocol, to: string, level: string): s
 /** The reason why a snapshot cannot have this id, or undefined. */
 export const validateSnapshotId: Check = checkId('snapshot id');
 
+/** The reason why a snapshot cannot have this name, or undefined. */
+export const validateName: Check = checkName;
+
+/** The reason why something cannot be an id of Cinder's, or undefined. */
+export const validateCinderId: Check = (value) =>
+  typeof value === 'string' && /^[0-9a-fA-F-]{1,64}$/.test(value)
+    ? undefined
+    : `${quote(value)} is no id of Cinder's: give the one that \`openstack volume snapshot list\` shows`;
+
 /** The reason why an access rule cannot have this id, or undefined. */
 export const validateRuleId: Check = checkId('rule id');
 

@@ -7,6 +7,7 @@ import { addDevCommand } from './dev.js';
 import { addImageCommands } from './image.js';
 import { addInstanceCommands } from './instance.js';
 import { addShareCommands } from './share.js';
+import { addSnapshotCommands } from './snapshot.js';
 import { addWorkerCommand } from './worker.js';
 
 /** The whole command line; `quiet` keeps its own words about mistakes to itself. */
@@ -27,6 +28,7 @@ export function buildProgram({ quiet }: { quiet: boolean }): Command {
   addWorkerCommand(program);
   addShareCommands(program);
   addAccessCommands(program);
+  addSnapshotCommands(program);
   addInstanceCommands(program);
   addImageCommands(program);
   addConfigCommands(program);

@@ -55,6 +55,7 @@ export function describeShare(view: ShareView): string {
         (rule) => `${rule.to} ${rule.level}  (rule ${rule.id}, ${inWords(rule.state)})`,
       ),
     ],
+    ['Snapshots', ...view.snapshots.map(({ id, status }) => `${id}  (${inWords(status)})`)],
   ]);
   return [facts, ...howToMount(view), ...howToAllow(view)].join('\n');
 }

@@ -46,6 +46,7 @@ async function live(
     await hawser.extendShare(id, 2);
     await hawser.shrinkShare(id, 1);
     await hawser.denyAccess(id, '10.10.0.5');
+    await takeSnapshots(hawser, id);
   }
   const failing = { id: 'recorded-failure', protocol: 'NFS', sizeGib: 1 } as const;
   await hawser.createShare({ ...failing, shareNetwork: 'no-such-network' });
@@ -58,6 +59,17 @@ async function live(
     await hawser.deleteInstance(id);
     await hawser.waitUntilInstanceDeleted(id);
   }
+}
+
+/** Each is taken, forgotten, taken over again and deleted. */
+async function takeSnapshots(hawser: HawserClient, shareId: string): Promise<void> {
+  const { volumeSnapshotId } = await hawser.createSnapshot(shareId, { id: 'recorded' });
+  await hawser.unmanageSnapshot(shareId, 'recorded');
+  await hawser.manageSnapshot(shareId, {
+    id: 'recorded',
+    providerLocation: volumeSnapshotId ?? '',
+  });
+  await hawser.deleteSnapshot(shareId, 'recorded');
 }
 
 async function save({ temporal }: HawserClient): Promise<void> {

@@ -21,6 +21,9 @@ async function removeShare(hawser: HawserClient, id: string): Promise<void> {
   const options = { signal: AbortSignal.timeout(limitMs) };
   // A busy one refuses; one that failed can be deleted all the same.
   await hawser.waitForShare(id, options).catch(() => undefined);
+  for (const snapshot of await hawser.listSnapshots(id)) {
+    await hawser.deleteSnapshot(id, snapshot.id);
+  }
   await hawser.deleteShare(id);
   await hawser.waitUntilDeleted(id, options);
 }

@@ -111,6 +111,14 @@ const goodSteps: Steps = {
   applyNfsExports: async () => [{ path: '10.254.0.5:/shares/x', adminOnly: false }],
   applyCifsShare: async () => [{ path: '\\\\10.254.0.5\\x', adminOnly: false }],
   removeCifsShare: async () => {},
+  freezeFileSystem: async () => {},
+  thawFileSystem: async () => ({ heldUntilNow: true }),
+  ensureVolumeSnapshot: async () => ({ volumeSnapshotId: 'c1' }),
+  findVolumeSnapshot: async () => ({ volumeSnapshotId: 'c1', volumeSizeGib: 1 }),
+  deleteVolumeSnapshot: async () => {},
+  inspectVolumeSnapshot: async () => ({ name: 'before', sizeGib: 1 }),
+  markVolumeSnapshot: async () => {},
+  unmarkVolumeSnapshot: async () => {},
 };
 
 /** A step at work that stops when it is told to, as the real ones do. */
