@@ -152,6 +152,31 @@ export function createBlockStorageActivities(backends: Backends) {
       return { volumeId, volumeSizeGib: volume.sizeGib };
     },
 
+    /**
+     * Makes sure that the share's volume is there, and nobody else's at the moment; a `VolumeFailed` failure says
+     * what became of it otherwise. Changes nothing.
+     */
+    async requireVolume({
+      backend,
+      shareId,
+      volumeId,
+      serverId,
+    }: ShareVolume & { volumeId: string; serverId: string }): Promise<void> {
+      const volume = await backends(backend).cloud.blockStorage.findVolume(volumeId);
+      const broken = (what: string) =>
+        permanent('VolumeFailed', `Volume ${volumeId} of share ${shareId} ${what}`);
+      if (!volume) throw broken('is gone, and its data with it: delete the share');
+      const elsewhere = volume.attachments.find((one) => one.serverId !== serverId);
+      if (elsewhere) {
+        throw broken(
+          `is attached to server ${elsewhere.serverId}, not to ${serverId}: detach it there, then ensure the share again`,
+        );
+      }
+      if (volume.status.startsWith('error') || volume.status === 'deleting') {
+        throw broken(`is ${volume.status} in Cinder; put that right, then ensure the share again`);
+      }
+    },
+
     /** Deletes every volume of the share, also those whose creation was never answered. Safe to repeat. */
     async deleteVolume(spec: ShareVolume): Promise<void> {
       const { cloud, options } = backends(spec.backend);

@@ -46,7 +46,8 @@ export function createCifsExportActivities(backends: Backends) {
   };
 }
 
-function hostsAllowed(section: string): string[] {
+/** The addresses that a section lets in, as Samba prints it. */
+export function hostsAllowed(section: string): string[] {
   const value = /^\s*hosts allow\s*=(.*)$/im.exec(section)?.[1] ?? '';
   return value.split(/[\s,]+/).filter(Boolean);
 }

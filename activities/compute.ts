@@ -120,6 +120,22 @@ export function createComputeActivities(backends: Backends) {
       return server !== undefined && !['DELETED', 'SOFT_DELETED'].includes(server.status);
     },
 
+    /** Fails with `ServerFailed` unless Nova has the server ACTIVE, and says how it stands. Changes nothing. */
+    async requireServer({ backend, instanceId, serverId }: InstanceRef & { serverId: string }) {
+      const server = await backends(backend).cloud.compute.findServer(serverId);
+      const which = `Server ${serverId} of service instance ${instanceId}`;
+      if (!server || server.status.endsWith('DELETED')) {
+        throw permanent('ServerFailed', `${which} is gone: delete its shares, then the instance`);
+      }
+      if (server.status !== 'ACTIVE') {
+        const why = server.fault ? `: ${server.fault.message}` : '';
+        throw permanent(
+          'ServerFailed',
+          `${which} is ${server.status}${why}. Bring it back with: hawser instance reboot ${instanceId} --hard`,
+        );
+      }
+    },
+
     /**
      * Deletes every server of the instance and its key pair, and waits until they are gone. Refuses while
      * a volume is attached: it belongs to a share. Safe to repeat.

@@ -29,7 +29,7 @@ interface Hold {
 /** The file systems of shares on their service instance. */
 export function createFileSystemActivities(backends: Backends) {
   const format = hostScript(backends, 'format-volume', 600_000);
-  const mount = hostScript(backends, 'mount-share', 60_000);
+  const mount = hostScript(backends, 'mount-share', 600_000);
   const unmount = hostScript(backends, 'unmount-share', 120_000);
   const measure = hostScript(backends, 'measure-share', 60_000);
   const resize = hostScript(backends, 'resize-file-system', 43_200_000);
@@ -64,7 +64,14 @@ export function createFileSystemActivities(backends: Backends) {
     }: OnHost & { volumeId: string }): Promise<ShareLocation> {
       const { options } = backends(host.backend);
       const place = { ...(location ?? newLocation(options, shareId)), volumeId };
-      await mount(host, shareId, deviceSerial(volumeId), place.path, place.fileSystem);
+      await mount(
+        host,
+        shareId,
+        deviceSerial(volumeId),
+        place.path,
+        place.fileSystem,
+        String(options.max_time_to_attach),
+      );
       return place;
     },
 

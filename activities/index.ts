@@ -4,6 +4,7 @@ import { createBlockStorageActivities } from './block-storage.js';
 import { createCifsExportActivities } from './cifs-exports.js';
 import { createComputeActivities } from './compute.js';
 import { createFileSystemActivities } from './file-systems.js';
+import { createInspectionActivities } from './inspection.js';
 import { createNetworkActivities } from './network.js';
 import { createNfsExportActivities } from './nfs-exports.js';
 import { createPlacementActivities } from './placement.js';
@@ -19,6 +20,7 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createCifsExportActivities(backends),
     ...createComputeActivities(backends),
     ...createFileSystemActivities(backends),
+    ...createInspectionActivities(backends),
     ...createNetworkActivities(backends),
     ...createNfsExportActivities(backends),
     ...createPlacementActivities(backends, temporal),

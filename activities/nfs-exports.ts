@@ -59,7 +59,7 @@ export function createNfsExportActivities(backends: Backends) {
 }
 
 /** The whole world is a star to the NFS server, which takes `0.0.0.0/0` for the name of a host. */
-function exportClients(rules: Access[]): [client: string, level: AccessLevel][] {
+export function exportClients(rules: Access[]): [client: string, level: AccessLevel][] {
   const levels = new Map<string, AccessLevel>();
   for (const { to, level } of rules) {
     const client = to.endsWith('/0') ? '*' : to;

@@ -12,6 +12,7 @@ import {
   shrinkShareUpdate,
   manageSnapshotUpdate,
   unmanageSnapshotUpdate,
+  ensureShareUpdate,
 } from '../workflows/messages.js';
 import {
   differingParameters,
@@ -21,6 +22,7 @@ import {
   shareWorkflowId,
   taskQueue,
   type AccessRule,
+  type EnsuredShare,
   type Problem,
   type RequirementsReport,
   type ServiceInstanceView,
@@ -266,6 +268,19 @@ export class HawserClient {
     const snapshotId = parseSnapshotId(id);
     return this.#shares.ask(parseShareId(shareId), (share) =>
       share.executeUpdate(unmanageSnapshotUpdate, { args: [{ snapshotId }] }),
+    );
+  }
+
+  /**
+   * Looks whether clients can use a share, puts right what is not as it should be, and returns what that was.
+   * Throws `ShareNotFound`, `Refused`, and `OperationFailed` with the reason when it could not be brought back;
+   * it is in `error` then. Harmless to repeat.
+   */
+  async ensureShare(id: string): Promise<EnsuredShare> {
+    return this.#shares.ask(parseShareId(id), (share) =>
+      share.executeUpdate(ensureShareUpdate, {
+        args: [{ whenBusy: 'wait', instanceProblem: null }],
+      }),
     );
   }
 

@@ -14,6 +14,7 @@ export type {
   AccessLevel,
   AccessRule,
   AccessRuleState,
+  EnsuredShare,
   ExportLocation,
   Problem,
   Protocol,

@@ -37,3 +37,13 @@ export const entityCall: ActivityOptions = {
   startToCloseTimeout: '24h',
   scheduleToCloseTimeout: '48h',
 };
+
+/**
+ * A look for somebody who waits: what does not answer is said to be dead within 90 s, not tried for hours.
+ * Attempts are counted, not time: while no worker is there nothing was looked at.
+ */
+export const promptLook: ActivityOptions = {
+  ...shared,
+  startToCloseTimeout: '25s',
+  retry: { maximumAttempts: 3, initialInterval: '2s', backoffCoefficient: 3 },
+};

@@ -3,6 +3,7 @@ export { createSnapshot } from './create-snapshot.js';
 export { deleteServiceInstance } from './delete-service-instance.js';
 export { deleteShare } from './delete-share.js';
 export { deleteSnapshot } from './delete-snapshot.js';
+export { ensureShare } from './ensure-share.js';
 export { extendShare } from './extend-share.js';
 export { manageExistingSnapshot } from './manage-existing-snapshot.js';
 export { serviceInstance } from './service-instance.js';

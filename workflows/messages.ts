@@ -2,6 +2,8 @@ import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
   AccessLevel,
   AccessRule,
+  EnsuredShare,
+  Problem,
   RequirementsReport,
   ServiceInstance,
   ShareRequest,
@@ -70,3 +72,16 @@ export const checkImageUpdate = defineUpdate<RequirementsReport, []>('checkImage
 
 /** Refused while shares live on the instance; accepted at once otherwise. */
 export const deleteInstanceUpdate = defineUpdate<void, []>('delete');
+
+export interface EnsureRequest {
+  /** `refuse` for those who ask many shares: one with an operation under way is left to it. */
+  whenBusy: 'wait' | 'refuse';
+  /** What is wrong with the share's instance, from one who knows: the share is out of service for the same reason. */
+  instanceProblem: Problem | null;
+}
+
+/**
+ * Looks whether the share is attached, mounted and exported to its rules, and puts right what is not. A share that
+ * can't be brought back goes to `error`, and another call tries again. Harmless to repeat.
+ */
+export const ensureShareUpdate = defineUpdate<EnsuredShare, [EnsureRequest]>('ensure');

@@ -216,6 +216,11 @@ export interface RequirementsReport {
   checks: { name: string; ok: boolean; detail: string; fix: string }[];
 }
 
+/** What was found wrong with a share and put right, in words; empty when it was in service. */
+export interface EnsuredShare {
+  repaired: string[];
+}
+
 export const shareWorkflowId = (shareId: string): string => `share-${shareId}`;
 
 /** Every service instance's id names its backend, its share network and its ordinal. */

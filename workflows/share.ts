@@ -18,6 +18,7 @@ import {
 import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
 import { handleAccess } from './share-access.js';
+import { handleEnsure } from './share-ensure.js';
 import {
   attributesOf,
   createShareEntity,
@@ -56,6 +57,7 @@ async function liveAsShare({
   handleAccess(entity);
   handleSize(entity);
   handleSnapshots(entity);
+  handleEnsure(entity);
   handleDeletion(entity);
 
   const over = () => view.status === 'deleted';

@@ -1,9 +1,18 @@
 # shellcheck shell=bash
-# mount-share SHARE-ID SERIAL PATH FSTYPE
+# mount-share SHARE-ID SERIAL PATH FSTYPE WAIT-SECONDS
 # Mounts the device now and, by its UUID, at each boot.
 root=${HAWSER_ROOT:-}
-share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4
+share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5
 fstab=$root/etc/fstab
+
+for ((tries = 0; tries < wait * 5; tries++)); do
+  [[ -e $device ]] && break
+  sleep 0.2
+done
+[[ -e $device ]] || {
+  echo "no device with serial $2 appeared within $wait s; if Nova says that the volume is attached, reboot this server" >&2
+  exit 69
+}
 
 uuid=$(blkid --probe --match-tag UUID --output value "$device")
 line="UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2"

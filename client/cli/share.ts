@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Protocol, ShareStatus } from '../../workflows/model.js';
 import { parseShareFilter, parseShareSpec, parseSize, type ShareSpec } from '../input.js';
+import { addEnsureCommand } from './ensure.js';
 import { withSession, type Session } from './session.js';
 import { whileWatched } from './while-watched.js';
 import { describeShare, shareJson, shareTable } from './share-output.js';
@@ -100,6 +101,8 @@ export function addShareCommands(program: Command): void {
     .description('delete a share and everything in it')
     .option('--no-wait', 'return at once, while it is being deleted')
     .action(withSession(deleteShare));
+
+  addEnsureCommand(share);
 }
 
 async function create(session: Session, { size, wait, ...spec }: CreateOptions): Promise<void> {

@@ -41,6 +41,10 @@ const stepWords: Record<string, string> = {
   deleteServerPort: 'deleting the server’s port',
   releaseServiceNetwork: 'releasing the service network',
   deleteSecurityGroup: 'deleting the security group',
+  inspectShare: 'looking at the share',
+  startFileService: 'starting the file server',
+  requireVolume: 'looking up the volume',
+  requireServer: 'looking up the server',
 };
 
 /** `renewLeaseNow` becomes `renew lease now`: good enough for a step that is newer than this table. */

@@ -1,0 +1,142 @@
+import { ApplicationFailure, proxyActivities } from '@temporalio/workflow';
+import type { BlockStorageActivities } from '../activities/block-storage.js';
+import type { CifsExportActivities } from '../activities/cifs-exports.js';
+import type { ComputeActivities } from '../activities/compute.js';
+import type { FileSystemActivities } from '../activities/file-systems.js';
+import type { Drift, Inspection, InspectionActivities } from '../activities/inspection.js';
+import type { NfsExportActivities } from '../activities/nfs-exports.js';
+import { cloudCall, cloudWait, promptCommand, promptLook } from './activity-options.js';
+import type { EnsuredShare } from './model.js';
+import { failureOf, problemOf } from './problem.js';
+import { step } from './step.js';
+import { updateAccess, type UpdateAccessInput } from './update-access.js';
+
+const { findVolume, requireVolume } = proxyActivities<BlockStorageActivities>({
+  ...cloudCall,
+  scheduleToCloseTimeout: '5m',
+});
+const { requireServer } = proxyActivities<ComputeActivities>(promptLook);
+const { attachVolume } = proxyActivities<ComputeActivities>({
+  ...cloudWait,
+  scheduleToCloseTimeout: '15m',
+});
+const { inspectShare } = proxyActivities<InspectionActivities>(promptLook);
+const { startFileService } = proxyActivities<InspectionActivities>(promptCommand);
+const { mountShare, unmountShare } = proxyActivities<FileSystemActivities>(promptCommand);
+const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
+const { removeCifsShare } = proxyActivities<CifsExportActivities>(promptCommand);
+
+/** The share with its rules, the whole list as it should be. */
+export type EnsureShareInput = UpdateAccessInput;
+
+/**
+ * Looks whether clients can use the share, puts right what is not as it should be, and looks again: what it
+ * returns from is in service. Fails with the reason otherwise. Safe to repeat.
+ */
+export async function ensureShare(input: EnsureShareInput): Promise<EnsuredShare> {
+  const volumeId = await volumeOf(input);
+  const { drift, mounted } = await look(input, volumeId);
+  if (drift.length === 0) return { repaired: [] };
+
+  const repaired = await repair({ ...input, volumeId }, { drift, mounted });
+  const left = await look(input, volumeId);
+  if (left.drift.length > 0) {
+    throw ApplicationFailure.nonRetryable(
+      `Share ${input.share.id} is not in service after its repair (${repaired.join(', ')}): still wrong are ${left.drift.join(', ')}`,
+      'CommandFailed',
+    );
+  }
+  return { repaired };
+}
+
+async function volumeOf({ share, location }: EnsureShareInput): Promise<string | null> {
+  // An older build did not say where it put a share.
+  if (location) return location.volumeId;
+  const volume = await findVolume({ backend: share.backend, shareId: share.id });
+  return volume?.volumeId ?? null;
+}
+
+async function look(input: EnsureShareInput, volumeId: string | null): Promise<Inspection> {
+  const { share, instance: host, location, rules } = input;
+  try {
+    return await inspectShare.executeWithOptions(step(`look at share ${share.id}`), [
+      { host, shareId: share.id, protocol: share.protocol, location, volumeId, rules },
+    ]);
+  } catch (failure) {
+    const problem = problemOf(failure);
+    if (problem.type !== 'HostUnreachable' && problem.type !== 'TimedOut') throw failure;
+    const { instanceId, serverId, address } = host;
+    await requireServer({ backend: share.backend, instanceId, serverId });
+    throw failureOf({
+      type: 'HostUnreachable',
+      message: `Server ${serverId} is ACTIVE, but service instance ${instanceId} does not answer at ${address} (${problem.message}). Restart it with: hawser instance reboot ${instanceId} --hard`,
+    });
+  }
+}
+
+/** Does what the drift makes necessary, and says what it did. */
+async function repair(
+  input: EnsureShareInput & { volumeId: string | null },
+  { drift, mounted }: Inspection,
+): Promise<string[]> {
+  const { share, instance: host, location, volumeId } = input;
+  const { id: shareId, backend, protocol } = share;
+  const { serverId } = host;
+  const wrong = (...parts: Drift[]) => parts.some((part) => drift.includes(part));
+  const repaired: string[] = [];
+
+  if (wrong('device', 'mount', 'fstab') && volumeId === null) {
+    throw ApplicationFailure.nonRetryable(
+      `Share ${shareId} is on no volume of Cinder's and not mounted as it should be: mount it at ${location?.path} on ${host.address}, then ensure it again`,
+      'VolumeFailed',
+    );
+  }
+  if (wrong('device') && volumeId !== null) {
+    // Before anything is closed: without its volume there is nothing to bring back.
+    await requireVolume.executeWithOptions(step(`find volume ${volumeId}`), [
+      { backend, shareId, volumeId, serverId },
+    ]);
+  }
+  if (wrong('service')) {
+    await startFileService.executeWithOptions(step(`start the ${protocol} server`), [
+      { host, protocol },
+    ]);
+    repaired.push(`the ${protocol} server started again`);
+  }
+  if (wrong('mount') && mounted) {
+    await takeOff(input);
+    repaired.push('a file system that was gone or read-only unmounted');
+  }
+  if (wrong('device') && volumeId !== null) {
+    await attachVolume.executeWithOptions(step(`attach volume ${volumeId} to server ${serverId}`), [
+      { backend, serverId, volumeId },
+    ]);
+    repaired.push(`volume ${volumeId} attached again`);
+  }
+  if (wrong('device', 'mount', 'fstab') && volumeId !== null) {
+    await mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
+      { host, shareId, volumeId, location },
+    ]);
+    repaired.push(wrong('mount') ? 'mounted again' : 'fstab line written again');
+  }
+  // The server exports nothing while it is not mounted.
+  if (wrong('service', 'mount', 'exports')) {
+    await updateAccess(input);
+    repaired.push('exports written again');
+  }
+  return repaired;
+}
+
+/** Ends the use of what is mounted in the share's place. */
+async function takeOff({ share, instance: host, location }: EnsureShareInput): Promise<void> {
+  const { id: shareId, protocol } = share;
+  const close = step(`stop exporting by ${protocol}`);
+  if (protocol === 'CIFS') {
+    await removeCifsShare.executeWithOptions(close, [{ host, shareId, location }]);
+  } else {
+    await applyNfsExports.executeWithOptions(close, [{ host, shareId, location, rules: [] }]);
+  }
+  await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
+    { host, shareId, location },
+  ]);
+}

@@ -1,0 +1,80 @@
+import { setHandler } from '@temporalio/workflow';
+import { ensureShare } from './ensure-share.js';
+import { ensureShareUpdate } from './messages.js';
+import { inService, type EnsuredShare, type Problem, type ShareStatus } from './model.js';
+import { failureOf, problemOf } from './problem.js';
+import type { ShareEntity } from './share-entity.js';
+
+/** Where a share is whole, or was and can be again. */
+const ensurable: ShareStatus[] = [
+  'available',
+  'error',
+  'extending',
+  'extending_error',
+  'shrinking',
+  'shrinking_error',
+  'shrinking_possible_data_loss_error',
+];
+
+/** Answers the requests to see to it that clients can use a share. */
+export function handleEnsure(entity: ShareEntity): void {
+  const { view, request, state, queue, publish, refuse, inTurn, run } = entity;
+
+  const requireWhole = () => {
+    if (!ensurable.includes(view.status)) {
+      refuse('ShareBusy', `its status is ${view.status}; there is nothing to ensure`);
+    }
+    if (!state.instance || view.exportLocations.length === 0) {
+      refuse('ShareNotAvailable', 'it was never made whole; delete it');
+    }
+  };
+
+  /** Writes the rules that count; what was to be denied is left out, and so denied. */
+  const ensureNow = async (): Promise<EnsuredShare> => {
+    const { instance, location } = entity.place();
+    const rules = view.accessRules.filter((rule) => rule.state !== 'denying');
+    const denied = view.accessRules.filter((rule) => rule.state === 'denying');
+    const input = { share: request, instance, location, rules };
+    const ensured = await run(ensureShare, input, `Ensure share ${view.id}`);
+    for (const rule of rules) rule.state = 'active';
+    // Filtered anew: rules may have come meanwhile.
+    view.accessRules = view.accessRules.filter((rule) => !denied.includes(rule));
+    return ensured;
+  };
+
+  const outOfService = (problem: Problem) => {
+    // Which of its operations failed matters to the next one of that kind.
+    const tellsMore = view.status === 'extending_error' || view.status === 'shrinking_error';
+    if (!tellsMore) view.status = 'error';
+    view.error = problem;
+  };
+
+  setHandler(
+    ensureShareUpdate,
+    async ({ instanceProblem }) =>
+      inTurn(async () => {
+        requireWhole();
+        try {
+          if (instanceProblem) throw failureOf(instanceProblem);
+          const ensured = await ensureNow();
+          // A share in service may have a word to say about an operation that it refused.
+          if (!inService(view.status)) Object.assign(view, { status: 'available', error: null });
+          return ensured;
+        } catch (error) {
+          const problem = problemOf(error);
+          outOfService(problem);
+          throw failureOf(problem);
+        } finally {
+          publish();
+        }
+      }),
+    {
+      validator: ({ whenBusy }) => {
+        requireWhole();
+        if (whenBusy === 'refuse' && (view.operation || queue.length > 0)) {
+          refuse('ShareBusy', `${view.operation?.type ?? 'another operation'} is under way`);
+        }
+      },
+    },
+  );
+}
