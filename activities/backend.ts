@@ -4,8 +4,21 @@ import type { Cloud } from '../openstack/index.js';
 import type { SshPool } from '../ssh/pool.js';
 import { permanent } from './failures.js';
 
+/** The one server for all shares of a backend that handles no share servers: Manila's names, and its host key. */
+export interface CommonServerOptions {
+  driver_handles_share_servers: boolean;
+  /** Nova's id, or a name that one server has. */
+  service_instance_name_or_id?: string | undefined;
+  /** Where it answers SSH: the name of one of its networks, or an address. */
+  service_net_name_or_ip?: string | undefined;
+  /** Where clients mount from: the name of one of its networks, or an address. */
+  tenant_net_name_or_ip?: string | undefined;
+  /** `ssh-ed25519 AAAA…`; a server that Hawser booted carries its own. */
+  service_instance_host_key?: string | undefined;
+}
+
 /** The options of a backend that steps read, by Manila's names. Times are in seconds. */
-export interface BackendOptions {
+export interface BackendOptions extends CommonServerOptions {
   service_image_name: string;
   service_instance_flavor_id: string;
   service_instance_name_template: string;

@@ -22,7 +22,8 @@ interface AttachmentRef {
 }
 
 const instanceTag = 'hawser:instance_id';
-const hostKeyTag = 'hawser:host_key';
+/** The public host key of a server that Hawser booted, in its metadata. */
+export const hostKeyTag = 'hawser:host_key';
 
 /** Nova and Glance: the servers of service instances, and the volumes attached to them. */
 export function createComputeActivities(backends: Backends) {

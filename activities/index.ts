@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Backends } from './backend.js';
 import { createBlockStorageActivities } from './block-storage.js';
 import { createCifsExportActivities } from './cifs-exports.js';
+import { createCommonServerActivities } from './common-server.js';
 import { createComputeActivities } from './compute.js';
 import { createFileSystemActivities } from './file-systems.js';
 import { createInspectionActivities } from './inspection.js';
@@ -18,6 +19,7 @@ export function createActivities(backends: Backends, temporal: Client) {
   return {
     ...createBlockStorageActivities(backends),
     ...createCifsExportActivities(backends),
+    ...createCommonServerActivities(backends),
     ...createComputeActivities(backends),
     ...createFileSystemActivities(backends),
     ...createInspectionActivities(backends),

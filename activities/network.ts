@@ -132,15 +132,25 @@ export function createNetworkActivities(backends: Backends) {
   }
 
   return {
-    /** The ids behind `NETWORK[/SUBNET]`, and the router that leads out of it. Changes nothing. */
+    /**
+     * The ids behind `NETWORK[/SUBNET]`, and the router that leads out of it; null on a backend with one server for
+     * all shares, which wants none named. Changes nothing.
+     */
     async resolveShareNetwork({
       backend,
       shareNetwork,
     }: {
       backend: string;
       shareNetwork: string | null;
-    }): Promise<ShareNetwork> {
-      const { cloud } = backends(backend);
+    }): Promise<ShareNetwork | null> {
+      const { cloud, options } = backends(backend);
+      if (!options.driver_handles_share_servers) {
+        if (shareNetwork === null) return null;
+        throw permanent(
+          'InvalidInput',
+          `Backend ${backend} has one server for all shares: leave out the share network (${shareNetwork} was given)`,
+        );
+      }
       if (shareNetwork === null) {
         throw permanent(
           'InvalidInput',

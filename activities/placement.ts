@@ -6,9 +6,9 @@ import {
   type Client,
 } from '@temporalio/client';
 import { joinUpdate, leaveUpdate, type JoinResult } from '../workflows/messages.js';
-import { serviceInstanceWorkflowId, type ShareNetwork } from '../workflows/model.js';
+import { serviceInstanceWorkflowId, taskQueue, type ShareNetwork } from '../workflows/model.js';
 import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
-import type { Backends } from './backend.js';
+import type { Backend, Backends } from './backend.js';
 import { passing, permanent } from './failures.js';
 import { reportProgress } from './progress.js';
 
@@ -29,41 +29,15 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
      * most.
      */
     async joinServiceInstance({
-      backend,
+      backend: backendName,
       instanceId,
       shareId,
       shareNetwork,
       sizeGib = 0,
-    }: Place & { shareNetwork: ShareNetwork; sizeGib?: number }): Promise<JoinResult> {
-      const { options, name } = backends(backend);
-      const maxSizeGib =
-        options.max_share_server_size === -1 ? null : options.max_share_server_size;
-      if (sizeGib > (maxSizeGib ?? Infinity)) {
-        throw permanent(
-          'InvalidInput',
-          `Share ${shareId} of ${sizeGib} GiB is larger than a service instance of backend ${name} may hold ` +
-            `(max_share_server_size ${maxSizeGib}): ask for a smaller one, or another backend`,
-        );
-      }
-      const start: ServiceInstanceEntityInput = {
-        instanceId,
-        backend: name,
-        shareNetwork,
-        options: {
-          maxShares: options.max_shares_per_share_server,
-          maxSizeGib,
-          unusedCleanupMs: options.automatic_share_server_cleanup
-            ? options.unused_share_server_cleanup_interval * 60_000
-            : null,
-        },
-      };
-      const operation = new WithStartWorkflowOperation<typeof serviceInstance>('serviceInstance', {
-        workflowId: serviceInstanceWorkflowId(instanceId),
-        taskQueue: Context.current().info.taskQueue,
-        args: [start],
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        staticSummary: `Service instance ${instanceId}`,
-      });
+    }: Place & { shareNetwork: ShareNetwork | null; sizeGib?: number }): Promise<JoinResult> {
+      const backend = backends(backendName);
+      refuseTooLarge(backend, shareId, sizeGib);
+      const operation = startOfInstance(backend, { instanceId, shareNetwork });
       // Whoever watches the share can follow the instance's own steps.
       reportProgress({ instanceId });
       const update = await refusalAsIs(
@@ -91,6 +65,47 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       }
     },
   };
+}
+
+/** GiB of shares that an instance may hold; null for no limit. */
+const maxSizeGib = ({ max_share_server_size: most }: Backend['options']): number | null =>
+  most === -1 ? null : most;
+
+function refuseTooLarge({ name, options }: Backend, shareId: string, sizeGib: number): void {
+  const most = maxSizeGib(options);
+  if (sizeGib <= (most ?? Infinity)) return;
+  throw permanent(
+    'InvalidInput',
+    `Share ${shareId} of ${sizeGib} GiB is larger than a service instance of backend ${name} may hold ` +
+      `(max_share_server_size ${most}): ask for a smaller one, or another backend`,
+  );
+}
+
+/** Starts a service instance's workflow where there is none; without a share network, a backend's one server's. */
+export function startOfInstance(
+  { name, options }: Pick<Backend, 'name' | 'options'>,
+  { instanceId, shareNetwork }: Pick<ServiceInstanceEntityInput, 'instanceId' | 'shareNetwork'>,
+) {
+  const start: ServiceInstanceEntityInput = {
+    instanceId,
+    backend: name,
+    shareNetwork,
+    options: {
+      maxShares: options.max_shares_per_share_server,
+      maxSizeGib: maxSizeGib(options),
+      unusedCleanupMs:
+        shareNetwork && options.automatic_share_server_cleanup
+          ? options.unused_share_server_cleanup_interval * 60_000
+          : null,
+    },
+  };
+  return new WithStartWorkflowOperation<typeof serviceInstance>('serviceInstance', {
+    workflowId: serviceInstanceWorkflowId(instanceId),
+    taskQueue: taskQueue(name),
+    args: [start],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: `Service instance ${instanceId}`,
+  });
 }
 
 const gone = (error: unknown) => {

@@ -107,16 +107,19 @@ const shareView: z.ZodType<ShareView> = z.object({
 const instanceView: z.ZodType<ServiceInstanceView> = z.object({
   id: z.string(),
   backend: z.string(),
-  shareNetwork: z.object({
-    id: z.string(),
-    networkId: z.string(),
-    subnetId: z.string(),
-    routerId: z.string(),
-  }),
+  shareNetwork: z
+    .object({
+      id: z.string(),
+      networkId: z.string(),
+      subnetId: z.string(),
+      routerId: z.string(),
+    })
+    .nullable(),
   status: z.enum(keysOf(instanceStatusSet)),
   serverId: z.string().nullable(),
   address: z.string().nullable(),
   shares: z.array(z.string()),
+  unmanagedShares: z.array(z.string()).default([]),
   maxShares: z.number(),
   error: problem,
   operation,

@@ -41,6 +41,9 @@ export function openBackend(config: BackendConfig, file: string): Backend {
       maxSessionsPerConnection: Math.min(config.ssh_max_pool_conn, MOST_SESSIONS),
       beforeConnect: (address) => hostInterface.reach(address),
     }),
-    publicKey: key('path_to_public_key')?.trim() ?? null,
+    // A server that was there before has its key already.
+    publicKey: config.driver_handles_share_servers
+      ? (key('path_to_public_key')?.trim() ?? null)
+      : null,
   };
 }

@@ -3,6 +3,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { interfaceConflicts } from './interface-options.js';
 import { groupConflicts, instanceProblems } from './options/instance-options.js';
+import { commonServerProblems } from './options/common-server-options.js';
 import { backendShape, findOption, knownOptions } from './options/groups.js';
 import { nearestName } from './options/nearest-name.js';
 
@@ -93,9 +94,13 @@ export function checkConfig({ defaults, backends }: ConfigText, only?: string[])
   const served = Object.entries(backends).filter(([name]) => wanted.includes(name));
   const results = served.map(([name, own]) => {
     const checked = backendSchema.safeParse({ ...defaults, ...own });
+    const problems = commonServerProblems(name, { ...defaults, ...own }, own);
     return checked.success
-      ? { config: { ...complete(checked.data), name }, problems: [] }
-      : { config: undefined, problems: describe(checked.error, { name, own, defaults }) };
+      ? { config: { ...complete(checked.data), name }, problems }
+      : {
+          config: undefined,
+          problems: [...describe(checked.error, { name, own, defaults }), ...problems],
+        };
   });
   const configs = results.flatMap(({ config }) => (config ? [config] : []));
   const problems = [

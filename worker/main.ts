@@ -7,6 +7,7 @@ import { backendsOf, type Backend } from '../activities/backend.js';
 import { HostInterfaceUnusable } from '../host-interface/errors.js';
 import { taskQueue } from '../workflows/model.js';
 import { openBackend } from './backends.js';
+import { findCommonServer } from './common-server.js';
 import { ConfigError, loadConfig } from './config.js';
 import { activityInterceptors } from './interceptors.js';
 import { installLogger, type Log } from './logger.js';
@@ -41,6 +42,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
     for (const backend of backends) void tidyHost(backend, log);
+    for (const backend of backends) void findCommonServer({ backend, temporal, signal, log });
     log.info({ backends: backends.map(({ name }) => name), namespace }, 'worker ready');
     await Promise.all(workers.map((worker) => worker.runUntil(stopWanted)));
   } finally {

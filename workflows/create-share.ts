@@ -1,4 +1,9 @@
-import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  getExternalWorkflowHandle,
+  proxyActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { BlockStorageActivities } from '../activities/block-storage.js';
 import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { ComputeActivities } from '../activities/compute.js';
@@ -10,6 +15,7 @@ import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-opti
 import { bothOrNeither } from './both-or-neither.js';
 import { placedSignal } from './messages.js';
 import {
+  commonInstanceId,
   serviceInstanceId,
   type ExportLocation,
   type ServiceInstance,
@@ -47,7 +53,11 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
   const { id: shareId, backend, sizeGib, protocol } = share;
 
   const shareNetwork = await resolveShareNetwork.executeWithOptions(
-    step(`find share network ${share.shareNetwork}`),
+    step(
+      share.shareNetwork === null
+        ? `whether backend ${backend} needs a share network`
+        : `find share network ${share.shareNetwork}`,
+    ),
     [{ backend, shareNetwork: share.shareNetwork }],
   );
 
@@ -100,20 +110,31 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
   });
 }
 
-/** Takes a place on the network's first service instance that has one, setting it up if need be. */
+/**
+ * Takes a place on the network's first service instance that has one, setting it up if need be; without a network, on
+ * the backend's one server.
+ */
 async function joinAnInstance(
   { id: shareId, backend, sizeGib }: ShareRequest,
-  shareNetwork: ShareNetwork,
+  shareNetwork: ShareNetwork | null,
   onFailure: OnFailure,
 ): Promise<ServiceInstance> {
   for (let ordinal = 0; ; ordinal += 1) {
-    const instanceId = serviceInstanceId(backend, shareNetwork.id, ordinal);
+    const instanceId = shareNetwork
+      ? serviceInstanceId(backend, shareNetwork.id, ordinal)
+      : commonInstanceId(backend);
     onFailure(() => leaveServiceInstance({ backend, instanceId, shareId }));
     const joined = await joinServiceInstance.executeWithOptions(
       step(`join service instance ${instanceId}`),
       [{ backend, instanceId, shareNetwork, shareId, sizeGib }],
     );
-    if ('full' in joined) continue;
+    if ('full' in joined) {
+      if (shareNetwork) continue;
+      throw ApplicationFailure.nonRetryable(
+        `Service instance ${instanceId} has no place left for share ${shareId}, and backend ${backend} has no other server: delete a share there, raise max_shares_per_share_server, or use another backend`,
+        'InstanceFull',
+      );
+    }
     const { parent } = workflowInfo();
     if (parent) {
       await getExternalWorkflowHandle(parent.workflowId).signal(placedSignal, joined.instance);

@@ -5,6 +5,7 @@ export { deleteShare } from './delete-share.js';
 export { deleteSnapshot } from './delete-snapshot.js';
 export { ensureShare } from './ensure-share.js';
 export { extendShare } from './extend-share.js';
+export { getCommonServer } from './get-common-server.js';
 export { manageExistingSnapshot } from './manage-existing-snapshot.js';
 export { serviceInstance } from './service-instance.js';
 export { setUpServiceInstance } from './set-up-service-instance.js';

@@ -64,8 +64,19 @@ export type JoinResult = { instance: ServiceInstance } | { full: true };
 /** A share asks for a place; answered when the instance is active. Harmless to repeat. */
 export const joinUpdate = defineUpdate<JoinResult, [{ shareId: string; sizeGib?: number }]>('join');
 
-/** A share gives its place back. Harmless to repeat. */
-export const leaveUpdate = defineUpdate<void, [{ shareId: string }]>('leave');
+/**
+ * A share gives its place back. One that was unmanaged is served from the instance as before, which therefore stays
+ * from then on. Harmless to repeat.
+ */
+export const leaveUpdate = defineUpdate<void, [{ shareId: string; unmanaged?: boolean }]>('leave');
+
+/**
+ * Looks for a backend's one server for all shares as the configuration now names it, starting its workflow if there
+ * is none; answered when it is ready. Harmless to repeat.
+ */
+export const findServerUpdate = defineUpdate<ServiceInstance, [{ maxShares: number }]>(
+  'findServer',
+);
 
 /** Looks whether the running instance meets the image requirements; changes nothing. */
 export const checkImageUpdate = defineUpdate<RequirementsReport, []>('checkImage');

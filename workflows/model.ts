@@ -199,12 +199,15 @@ export type ServiceInstanceStatus = 'creating' | 'active' | 'deleting' | 'error'
 export interface ServiceInstanceView {
   id: string;
   backend: string;
-  shareNetwork: ShareNetwork;
+  /** Null for a server that was there before, and serves all shares of its backend. */
+  shareNetwork: ShareNetwork | null;
   status: ServiceInstanceStatus;
   serverId: string | null;
   address: string | null;
   /** Ids of the shares on it. */
   shares: string[];
+  /** Ids of shares that are served from it and were unmanaged: it stays for them. */
+  unmanagedShares?: string[];
   maxShares: number;
   error: Problem | null;
   operation: RunningOperation | null;
@@ -229,6 +232,9 @@ export const serviceInstanceId = (
   shareNetworkId: string,
   ordinal: number,
 ): string => `${backend}-${shareNetworkId}-${ordinal}`;
+
+/** The id of the one server for all shares of a backend that handles no share servers. */
+export const commonInstanceId = (backend: string): string => `${backend}-common`;
 
 export const serviceInstanceWorkflowId = (instanceId: string): string =>
   `service-instance-${instanceId}`;

@@ -20,14 +20,16 @@ import { deleteServiceInstance } from './delete-service-instance.js';
 import {
   checkImageUpdate,
   deleteInstanceUpdate,
+  findServerUpdate,
   joinUpdate,
   leaveUpdate,
   type JoinResult,
 } from './messages.js';
 import type { ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
+import { getCommonServer } from './get-common-server.js';
 import { failureOf, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
-import { setUpServiceInstance, type ServiceInstanceInput } from './set-up-service-instance.js';
+import { setUpServiceInstance } from './set-up-service-instance.js';
 
 const { reportImageRequirements } = proxyActivities<ReadinessActivities>({
   ...remoteCommand,
@@ -47,7 +49,8 @@ export interface ServiceInstanceOptions {
 export interface ServiceInstanceEntityInput {
   instanceId: string;
   backend: string;
-  shareNetwork: ShareNetwork;
+  /** Null for a server that was there before: it is found, and neither made nor deleted. */
+  shareNetwork: ShareNetwork | null;
   options: ServiceInstanceOptions;
   /** Carried over when the workflow continues as new. */
   state?: ServiceInstanceState;
@@ -65,6 +68,8 @@ interface ServiceInstanceState {
  * One service instance: sets it up, keeps the list of the shares on it, and removes it when it was asked
  * to or stayed unused. Completes when the instance is gone; fails if it could not be set up. It can't be
  * cancelled: its shares would lose the one who knows of them.
+ *
+ * Without a share network it is a server that was there before, and stays: it is looked for instead of set up.
  */
 export async function serviceInstance(input: ServiceInstanceEntityInput): Promise<void> {
   return CancellationScope.nonCancellable(() => liveAsInstance(input));
@@ -74,7 +79,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   const { instanceId, backend, shareNetwork, options } = input;
   const state = input.state ?? newInstance(input);
   const { view } = state;
-  const self: ServiceInstanceInput = { instanceId, backend, shareNetwork };
+  const unmanagedShares = () => view.unmanagedShares ?? [];
   let deleteWanted = false;
 
   const publish = () => {
@@ -83,8 +88,9 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     setCurrentDetails(describeInstance(view));
   };
 
-  const run = async <O>(
-    operation: (input: ServiceInstanceInput) => Promise<O>,
+  const run = async <I, O>(
+    operation: (input: I) => Promise<O>,
+    job: I,
     summary: string,
   ): Promise<O> => {
     state.operations += 1;
@@ -94,12 +100,12 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     try {
       return await executeChild(operation, {
         workflowId,
-        args: [self],
+        args: [job],
         staticSummary: summary,
         memo: { instanceId },
         typedSearchAttributes: [
           { key: searchAttributes.backend, value: backend },
-          { key: searchAttributes.shareNetwork, value: shareNetwork.id },
+          ...networkAttribute(shareNetwork),
         ],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       });
@@ -108,14 +114,25 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     }
   };
 
+  const findOrMake = async (): Promise<ServiceInstance> =>
+    shareNetwork
+      ? run(
+          setUpServiceInstance,
+          { instanceId, backend, shareNetwork },
+          `Set up service instance ${instanceId}`,
+        )
+      : run(getCommonServer, { instanceId, backend }, `Find the server of backend ${backend}`);
+
   const setUp = async () => {
     try {
-      const instance = await run(setUpServiceInstance, `Set up service instance ${instanceId}`);
+      const instance = await findOrMake();
+      requireSameServer(state, instance);
       state.instance = instance;
       Object.assign(view, {
         status: 'active',
         serverId: instance.serverId,
         address: instance.address,
+        error: null,
       });
     } catch (error) {
       Object.assign(view, { status: 'error', error: problemOf(error) });
@@ -123,10 +140,20 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     publish();
   };
 
-  const remove = async () => {
+  let looking: Promise<void> | undefined;
+  const lookAgain = async () => {
+    looking ??= setUp().finally(() => (looking = undefined));
+    await looking;
+  };
+
+  const remove = async (network: ShareNetwork) => {
     view.status = 'deleting';
     try {
-      await run(deleteServiceInstance, `Delete service instance ${instanceId}`);
+      await run(
+        deleteServiceInstance,
+        { instanceId, backend, shareNetwork: network },
+        `Delete service instance ${instanceId}`,
+      );
       view.status = 'deleted';
     } catch (error) {
       Object.assign(view, { status: 'error', error: problemOf(error) });
@@ -143,9 +170,11 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   setHandler(
     joinUpdate,
     async ({ shareId, sizeGib = 0 }): Promise<JoinResult> => {
+      if (!shareNetwork && view.status === 'error') await lookAgain();
       if (!view.shares.includes(shareId)) {
+        const closed = shareNetwork !== null && view.status === 'error';
         const full = view.shares.length >= view.maxShares || tooLarge(sizeGib);
-        if (view.status === 'error' || full) return { full: true };
+        if (closed || full) return { full: true };
         view.shares.push(shareId);
         state.sizes = { ...state.sizes, [shareId]: sizeGib };
         publish();
@@ -173,10 +202,34 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     },
   );
 
-  setHandler(leaveUpdate, ({ shareId }) => {
+  setHandler(leaveUpdate, ({ shareId, unmanaged = false }) => {
     view.shares = view.shares.filter((id) => id !== shareId);
+    if (unmanaged && !unmanagedShares().includes(shareId)) {
+      view.unmanagedShares = [...unmanagedShares(), shareId];
+    }
     publish();
   });
+
+  setHandler(
+    findServerUpdate,
+    async ({ maxShares }) => {
+      view.maxShares = maxShares;
+      // The look that a new workflow begins with is as good.
+      if (view.status === 'creating') await condition(() => view.status !== 'creating');
+      else await lookAgain();
+      if (state.instance && view.status === 'active') return state.instance;
+      throw failureOf(view.error ?? { type: 'Failed', message: 'the server was not found' });
+    },
+    {
+      validator: (_wanted) => {
+        if (!shareNetwork) return;
+        throw ApplicationFailure.nonRetryable(
+          `Service instance ${instanceId} was made for its share network; it is not looked for`,
+          'InvalidInput',
+        );
+      },
+    },
+  );
 
   setHandler(checkImageUpdate, async () => {
     if (!state.instance) {
@@ -198,6 +251,18 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     },
     {
       validator: () => {
+        if (!shareNetwork) {
+          throw ApplicationFailure.nonRetryable(
+            `Service instance ${instanceId} is a server that was there before Hawser, and stays: unmanage or delete its shares and take backend ${backend} out of hawser.yaml instead.`,
+            'InstanceInUse',
+          );
+        }
+        if (unmanagedShares().length > 0) {
+          throw ApplicationFailure.nonRetryable(
+            `Service instance ${instanceId} stays: it serves shares that were unmanaged (${unmanagedShares().join(', ')}), of which Hawser knows nothing any more.`,
+            'InstanceInUse',
+          );
+        }
         if (view.shares.length > 0) {
           throw ApplicationFailure.nonRetryable(
             `Service instance ${instanceId} has shares: ${view.shares.join(', ')}. Delete them first.`,
@@ -224,19 +289,19 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   }
 
   const historyGrew = () => workflowInfo().continueAsNewSuggested;
-  const inUse = () => view.shares.length > 0;
+  const inUse = () => view.shares.length > 0 || unmanagedShares().length > 0;
   while (view.status !== 'deleted') {
     if (inUse()) {
       await condition(() => deleteWanted || !inUse() || historyGrew());
     } else {
-      const usedAgain = () => deleteWanted || inUse();
+      const usedAgain = () => deleteWanted || inUse() || historyGrew();
       const stillUnused =
         options.unusedCleanupMs === null
           ? await condition(usedAgain).then(() => false)
           : !(await condition(usedAgain, options.unusedCleanupMs));
       if (stillUnused && !inUse()) deleteWanted = true;
     }
-    if (deleteWanted && !inUse()) await remove();
+    if (deleteWanted && !inUse() && shareNetwork) await remove(shareNetwork);
     else if (historyGrew()) {
       await condition(allHandlersFinished);
       // A deletion may have been accepted meanwhile; it is not carried over.
@@ -276,8 +341,20 @@ const attributesOf = ({
 }: ServiceInstanceView): SearchAttributePair[] => [
   { key: searchAttributes.status, value: status },
   { key: searchAttributes.backend, value: backend },
-  { key: searchAttributes.shareNetwork, value: shareNetwork.id },
+  ...networkAttribute(shareNetwork),
 ];
+
+const networkAttribute = (shareNetwork: ShareNetwork | null): SearchAttributePair[] =>
+  shareNetwork ? [{ key: searchAttributes.shareNetwork, value: shareNetwork.id }] : [];
+
+/** The name in the configuration may mean another server now; the shares are on the one that it meant before. */
+function requireSameServer({ view, instance }: ServiceInstanceState, found: ServiceInstance): void {
+  if (!instance || instance.serverId === found.serverId || view.shares.length === 0) return;
+  throw failureOf({
+    type: 'ServerNotFound',
+    message: `Service instance ${view.id} is server ${instance.serverId}, with shares ${view.shares.join(', ')}; the configuration now names server ${found.serverId}. Set service_instance_name_or_id to the former.`,
+  });
+}
 
 function describeInstance(view: ServiceInstanceView): string {
   return [
@@ -287,5 +364,6 @@ function describeInstance(view: ServiceInstanceView): string {
     ...(view.serverId ? [`Server \`${view.serverId}\` at ${view.address}`] : []),
     `${view.shares.length} of ${view.maxShares} places taken`,
     ...view.shares.map((id) => `- share \`${id}\``),
+    ...(view.unmanagedShares ?? []).map((id) => `- share \`${id}\`, unmanaged`),
   ].join('\n\n');
 }

@@ -116,12 +116,13 @@ export function describeInstance(view: ServiceInstanceView): string {
     ['Problem', ...(view.error ? [view.error.message] : [])],
     ['Server', view.serverId ?? 'none yet'],
     ['Address', view.address ?? 'none yet'],
-    ['Network', view.shareNetwork.networkId],
-    ['Subnet', view.shareNetwork.subnetId],
+    ['Network', view.shareNetwork?.networkId ?? 'all (a server that was there before Hawser)'],
+    ['Subnet', ...(view.shareNetwork ? [view.shareNetwork.subnetId] : [])],
     ['Backend', view.backend],
     ['Created', `${ago(view.createdAt)} (${view.createdAt})`],
     ['Places taken', `${view.shares.length} of ${view.maxShares}`],
     ['Shares', ...(view.shares.length > 0 ? view.shares : ['none'])],
+    ['Unmanaged', ...(view.unmanagedShares ?? [])],
   ]);
 }
 

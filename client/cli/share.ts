@@ -27,9 +27,9 @@ export function addShareCommands(program: Command): void {
     .description('create a share; with the same --id again, return the same share')
     .requiredOption('--protocol <NFS|CIFS>', 'how clients mount it', toProtocol)
     .requiredOption('--size <GiB>', 'a whole number from 1', toNumber)
-    .requiredOption(
+    .option(
       '--share-network <NET[/SUBNET]>',
-      'the network of its clients: names or ids in OpenStack',
+      'the network of its clients: names or ids in OpenStack; left out on a backend with one server for all',
     )
     .option(
       '--id <id>',

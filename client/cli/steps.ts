@@ -29,6 +29,8 @@ const stepWords: Record<string, string> = {
   inspectVolumeSnapshot: 'looking at the snapshot',
   markVolumeSnapshot: 'marking the snapshot',
   unmarkVolumeSnapshot: 'taking the marks off the snapshot',
+  findCommonServer: 'looking up the server',
+  locateCommonServer: 'looking up the server’s addresses',
   resolveImageAndFlavor: 'looking up the image and the flavor',
   ensureServiceNetwork: 'preparing the service network',
   ensureSecurityGroup: 'preparing the security group',

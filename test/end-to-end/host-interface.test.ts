@@ -48,7 +48,8 @@ describe('a host with an L2 agent', () => {
       const network = await createTenantNetwork(tenant, `${name}-${at}`, `10.251.${at}.0/24`);
       networks.push(network);
       const words = { backend: name, shareNetwork: network.name };
-      shareNetworks.push(await bench.steps.resolveShareNetwork(words));
+      const resolved = await bench.steps.resolveShareNetwork(words);
+      if (resolved) shareNetworks.push(resolved);
     }
   });
 

@@ -61,7 +61,9 @@ export async function startActivityRig() {
     async addShareNetwork({ steps, backend }: Bench, cidr = '10.20.0.0/24'): Promise<ShareNetwork> {
       networks += 1;
       const { name } = await createTenantNetwork(tenant, `tenant-${networks}`, cidr);
-      return steps.resolveShareNetwork({ backend, shareNetwork: name });
+      const resolved = await steps.resolveShareNetwork({ backend, shareNetwork: name });
+      if (!resolved) throw new Error(`backend ${backend} takes no share network`);
+      return resolved;
     },
 
     /** Plans a fault, see devcloud/faults.ts. */

@@ -67,6 +67,7 @@ function fakeBackend(name: string, options: Partial<Backend['options']>): Backen
   return {
     name,
     options: {
+      driver_handles_share_servers: true,
       max_shares_per_share_server: 26,
       max_share_server_size: -1,
       automatic_share_server_cleanup: false,
@@ -87,6 +88,12 @@ const goodSteps: Steps = {
   deleteServerPort: async () => {},
   ensureServer: async () => ({ serverId: 'v1', hostKey: 'ssh-ed25519 AAAA' }),
   waitForServer: async () => {},
+  findCommonServer: async () => ({ serverId: 'c1' }),
+  locateCommonServer: async () => ({
+    address: '10.0.9.5',
+    exportAddress: '10.1.9.5',
+    hostKey: 'ssh-ed25519 AAAA',
+  }),
   deleteServer: async () => {},
   serverExists: async () => true,
   waitForSsh: async () => {},

@@ -314,7 +314,10 @@ test('what a refused operation said of a share in service stays to be read', asy
 });
 
 /** A share as another one's state says, with changes: as if an operation had left it so. */
-async function shareInState(rig: Rig, changes: Partial<ShareView>): Promise<StoryShare> {
+async function shareInState(
+  rig: Rig,
+  changes: Partial<ShareView>,
+): Promise<Pick<StoryShare, 'id' | 'handle' | 'view'>> {
   const model = await makeShare(rig);
   const request = { ...(await model.view()), id: randomUUID() };
   const view: ShareView = { ...request, ...changes };

@@ -1,4 +1,5 @@
 import { interfaceOptions } from '../interface-options.js';
+import { commonServerOptions } from './common-server-options.js';
 import { connectionOptions } from './connection-options.js';
 import { layoutOptions, loginOptions } from './instance-options.js';
 import { networkOptions } from './network-options.js';
@@ -14,6 +15,7 @@ export const backendShape = {
   ...serverOptions,
   ...loginOptions,
   ...layoutOptions,
+  ...commonServerOptions,
   ...networkOptions,
   ...interfaceOptions,
   ...connectionOptions,
@@ -27,6 +29,7 @@ export const optionGroups: { title: string; options: OptionGroup }[] = [
   { title: 'Service instances', options: serverOptions },
   { title: 'Logging in to service instances', options: loginOptions },
   { title: 'Networks and disks of service instances', options: layoutOptions },
+  { title: 'One server for all shares', options: commonServerOptions },
   { title: 'The service network', options: networkOptions },
   { title: "This host's way into the service network", options: interfaceOptions },
   { title: 'Connections', options: connectionOptions },

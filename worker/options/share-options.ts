@@ -42,7 +42,8 @@ export const shareOptions = {
     meaning: 'how long a volume may take to be attached or detached, in seconds of watching it',
   }),
   max_time_to_freeze: option(seconds.default(60), {
-    meaning: "how long a share's clients may be held up while a snapshot of it is taken, in seconds",
+    meaning:
+      "how long a share's clients may be held up while a snapshot of it is taken, in seconds",
     own: true,
   }),
 };
