@@ -22,7 +22,7 @@ import { createRig, type Rig, type Steps } from '../support/workflows.js';
 
 const waiting: EnsureRequest = { whenBusy: 'wait', instanceProblem: null };
 
-const ensure = async ({ handle }: StoryShare, how = waiting) =>
+const ensure = async ({ handle }: Pick<StoryShare, 'handle'>, how = waiting) =>
   handle.executeUpdate(ensureShareUpdate, { args: [how] });
 
 /** A look finds this wrong, and the next one nothing. */

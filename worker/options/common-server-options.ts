@@ -52,26 +52,26 @@ export function commonServerProblems(
   all: Record<string, unknown>,
   own: Record<string, unknown>,
 ): string[] {
-  const key = (option: string) => `backends.${backend}.${option}`;
+  const key = (name: string) => `backends.${backend}.${name}`;
   if (all['driver_handles_share_servers'] === false) {
     return [
       ...wanted
-        .filter(([option]) => all[option] === undefined)
+        .filter(([name]) => all[name] === undefined)
         .map(
-          ([option, what]) =>
-            `${key(option)}: needed with driver_handles_share_servers: false (${what})`,
+          ([name, what]) =>
+            `${key(name)}: needed with driver_handles_share_servers: false (${what})`,
         ),
       ...forOwnServers
-        .filter((option) => own[option])
+        .filter((name) => own[name])
         .map(
-          (option) =>
-            `${key(option)}: makes no sense with driver_handles_share_servers: false, which leaves the server as it is`,
+          (name) =>
+            `${key(name)}: makes no sense with driver_handles_share_servers: false, which leaves the server as it is`,
         ),
     ];
   }
   return Object.keys(commonServerOptions)
-    .filter((option) => option !== 'driver_handles_share_servers' && own[option] !== undefined)
-    .map((option) => `${key(option)}: makes no sense without driver_handles_share_servers: false`);
+    .filter((name) => name !== 'driver_handles_share_servers' && own[name] !== undefined)
+    .map((name) => `${key(name)}: makes no sense without driver_handles_share_servers: false`);
 }
 
 function isPublicKey(line: string): boolean {
