@@ -21,6 +21,10 @@ export interface TenantClient {
   address: string;
   /** Writes random bytes to the share, reads them back, and answers with both checksums. */
   writeAndRead(location: string, sizeBytes: number): Promise<{ written: string; read: string }>;
+  /** Writes a new file of random bytes into the share's root; answers with its checksum. */
+  write(location: string, name: string, sizeBytes: number): Promise<string>;
+  /** The checksum of a file in the share's root. */
+  read(location: string, name: string): Promise<string>;
   /** Lists the share's root. Rejects with the client's own words when it is not let in. */
   list(location: string): Promise<string>;
   /** A TCP connection from there; it ends at once when nobody answers. */
@@ -49,20 +53,27 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
 
 function clientOn(machine: ClientMachine, directory: string): Omit<TenantClient, 'close'> {
   const inside = insideOf(machine);
+  const write = async (location: string, name: string, sizeBytes: number) => {
+    const sent = join(directory, 'sent');
+    await writeFile(sent, randomBytes(sizeBytes));
+    await inside(commandsFor(location).put(sent, name));
+    return checksum(sent);
+  };
+  const read = async (location: string, name: string) => {
+    const received = join(directory, 'received');
+    await rm(received, { force: true });
+    await inside(commandsFor(location).get(name, received));
+    return checksum(received);
+  };
   return {
     address: machine.address,
     writeAndRead: async (location, sizeBytes) => {
-      const sent = join(directory, 'sent');
-      const received = join(directory, 'received');
-      await writeFile(sent, randomBytes(sizeBytes));
-      await rm(received, { force: true });
-      const { put, get } = commandsFor(location);
       // libnfs does not write over a file that is there.
       const name = `hawser-was-here-${randomBytes(4).toString('hex')}`;
-      await inside(put(sent, name));
-      await inside(get(name, received));
-      return { written: await checksum(sent), read: await checksum(received) };
+      return { written: await write(location, name, sizeBytes), read: await read(location, name) };
     },
+    write,
+    read,
     list: async (location) => inside(commandsFor(location).list),
     connect: (address, port) => connectFrom(machine, address, port),
   };
