@@ -108,7 +108,7 @@ function wantedSize(
 function wantedType({ tables }: Cloud, wanted: string | undefined) {
   const type = wanted
     ? tables.volumeTypes.find(({ id, name }) => [id, name].includes(wanted))
-    : tables.volumeTypes.all()[0];
+    : tables.volumeTypes.find(({ name }) => name === '__DEFAULT__');
   if (!type) throw notFound(`Volume type ${wanted} could not be found.`);
   return type;
 }

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { mustBeAdmin } from '../api/caller.js';
-import { notFound } from '../api/errors.js';
+import { conflict, notFound } from '../api/errors.js';
 import { queryOf } from '../api/lists.js';
 import { intish, parseBody } from '../api/parse.js';
 import type { Cloud } from '../cloud.js';
@@ -55,6 +56,10 @@ export function limitRoutes(app: FastifyInstance, cloud: Cloud): void {
   quotaRoutes(app, cloud);
 }
 
+const typeRequest = z.object({
+  volume_type: z.object({ name: z.string().min(1).max(255), description: z.string().nullish() }),
+});
+
 function typeRoutes(app: FastifyInstance, { tables }: Cloud): void {
   const views = () =>
     tables.volumeTypes.all().map((row) => ({
@@ -68,9 +73,33 @@ function typeRoutes(app: FastifyInstance, { tables }: Cloud): void {
     }));
   app.get('/types', () => ({ volume_types: views() }));
   app.get<OnePath>('/types/:id', ({ params: { id } }) => {
-    const type = id === 'default' ? views()[0] : views().find((view) => view.id === id);
+    const type =
+      id === 'default'
+        ? views().find(({ name }) => name === '__DEFAULT__')
+        : views().find((view) => view.id === id);
     if (!type) throw notFound(`Volume type ${id} could not be found.`);
     return { volume_type: type };
+  });
+  app.post('/types', ({ caller, body }) => {
+    mustBeAdmin(caller, 'volume_extension:type_create');
+    const { name, description = null } = parseBody(typeRequest, body).volume_type;
+    if (tables.volumeTypes.find((type) => type.name === name)) {
+      throw conflict(`Volume Type ${name} already exists.`);
+    }
+    const { id } = tables.volumeTypes.put({
+      id: randomUUID(),
+      name,
+      description,
+      isPublic: true,
+      extraSpecs: {},
+    });
+    return { volume_type: views().find((view) => view.id === id) };
+  });
+  app.delete<OnePath>('/types/:id', ({ caller, params: { id } }, reply) => {
+    mustBeAdmin(caller, 'volume_extension:type_delete');
+    if (!tables.volumeTypes.get(id)) throw notFound(`Volume type ${id} could not be found.`);
+    tables.volumeTypes.delete(id);
+    return reply.status(202).send();
   });
 }
 
