@@ -30,26 +30,42 @@ export function createBlockStorageActivities(backends: Backends) {
     backends(backend).cloud.blockStorage.listVolumes({ metadata: { [shareTag]: shareId } });
 
   return {
-    /** Finds the share's volume or creates it, and waits until it can be attached. Safe to repeat. */
-    async ensureVolume(spec: ShareVolume & { sizeGib: number }): Promise<VolumeSize> {
+    /**
+     * Finds the share's volume or creates it, from a snapshot if there is one, and waits until it can be attached.
+     * Safe to repeat.
+     */
+    async ensureVolume(
+      spec: ShareVolume & {
+        sizeGib: number;
+        availabilityZone?: string;
+        /** Cinder's. */
+        volumeSnapshotId?: string;
+      },
+    ): Promise<VolumeSize> {
       const { cloud, options, name: backendName } = backends(spec.backend);
-      const { shareId, sizeGib } = spec;
+      const { shareId, sizeGib, volumeSnapshotId } = spec;
+      const availabilityZone = spec.availabilityZone ?? options.storage_availability_zone;
       const volume = await oldestOnly({
         find: () => volumesOf(spec),
-        create: () =>
-          cloud.blockStorage.createVolume({
+        create: async () => {
+          if (availabilityZone !== null) await requireZone(cloud, availabilityZone);
+          return cloud.blockStorage.createVolume({
             name: fillTemplate(options.volume_name_template, shareId),
             sizeGib,
             metadata: { [shareTag]: shareId, 'hawser:backend': backendName },
-            volumeType: options.cinder_volume_type ?? undefined,
-            availabilityZone: options.storage_availability_zone ?? undefined,
-          }),
+            // A snapshot's volume keeps its type: Cinder may refuse any other.
+            volumeType: volumeSnapshotId ? undefined : (options.cinder_volume_type ?? undefined),
+            availabilityZone: availabilityZone ?? undefined,
+            snapshotId: volumeSnapshotId,
+          });
+        },
         remove: ({ id }) => cloud.blockStorage.deleteVolume(id),
       });
-      if (volume.sizeGib !== sizeGib) {
+      const origin = volumeSnapshotId ?? null;
+      if (volume.sizeGib !== sizeGib || volume.snapshotId !== origin) {
         throw permanent(
           'VolumeFailed',
-          `Volume ${volume.id} of share ${shareId} has ${volume.sizeGib} GiB, not ${sizeGib}: it is left from an earlier share of that id. Delete it, or choose another id`,
+          `Volume ${volume.id} of share ${shareId} has ${described(volume)}, not ${described({ sizeGib, snapshotId: origin })}: it is left from an earlier share of that id. Delete it, or choose another id`,
         );
       }
       await waitUntil({
@@ -231,4 +247,18 @@ async function deleteOne({ blockStorage }: Cloud, shareId: string, id: string): 
       `Volume ${id} of share ${shareId} has snapshots in Cinder: ${ids}. Delete them there, then delete the share again`,
     );
   }
+}
+
+const described = ({ sizeGib, snapshotId }: Pick<Volume, 'sizeGib' | 'snapshotId'>): string =>
+  `${sizeGib} GiB${snapshotId === null ? '' : ` from Cinder's snapshot ${snapshotId}`}`;
+
+/** Cinder may silently take another zone for one that it does not know. */
+async function requireZone({ blockStorage }: Cloud, wanted: string): Promise<void> {
+  const zones = await blockStorage.listAvailabilityZones();
+  const names = zones.filter(({ available }) => available).map(({ name }) => name);
+  if (names.includes(wanted)) return;
+  throw permanent(
+    'AvailabilityZoneNotFound',
+    `Cinder has no availability zone ${wanted} that is available; there are: ${names.join(', ')}`,
+  );
 }

@@ -12,6 +12,7 @@ export const failureTypes = {
   AmbiguousName: 'caller',
   SubnetWithoutRouter: 'caller',
   ShrinkingPossibleDataLoss: 'caller',
+  AvailabilityZoneNotFound: 'caller',
   SnapshotNotFound: 'caller',
   SnapshotNotUsable: 'caller',
   ManageInvalidShare: 'caller',

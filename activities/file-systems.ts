@@ -33,6 +33,7 @@ export function createFileSystemActivities(backends: Backends) {
   const unmount = hostScript(backends, 'unmount-share', 120_000);
   const measure = hostScript(backends, 'measure-share', 60_000);
   const resize = hostScript(backends, 'resize-file-system', 43_200_000);
+  const renew = hostScript(backends, 'renew-file-system', 1_500_000);
   const freeze = hostScript(backends, 'freeze-file-system', 120_000);
   const thaw = hostScript(backends, 'thaw-file-system', 60_000);
 
@@ -53,6 +54,42 @@ export function createFileSystemActivities(backends: Backends) {
         set_zero_reserved_blocks ? '0' : '5',
         String(max_time_to_attach),
       );
+    },
+
+    /**
+     * Makes the copy of another share's file system, which the volume came with, one of its own: checked, of the
+     * share's size and with another UUID; says where it will be. Fails with its files untouched when they need
+     * more room, or when it is no ext3 or ext4. Safe to repeat.
+     */
+    async renewFileSystem({
+      host,
+      shareId,
+      volumeId,
+      sizeGib,
+    }: OnHost & { volumeId: string; sizeGib: number }): Promise<ShareLocation> {
+      const { options } = backends(host.backend);
+      const answer = await renew(
+        host,
+        deviceSerial(volumeId),
+        fileSystemLabel(volumeId),
+        String(sizeGib),
+        options.set_zero_reserved_blocks ? '0' : '5',
+        String(options.max_time_to_attach),
+      );
+      const [outcome, detail = ''] = answer.trim().split(' ');
+      if (outcome === 'small') {
+        throw permanent(
+          'SnapshotNotUsable',
+          `The files of the snapshot need ${detail} GiB, more than the ${sizeGib} GiB of share ${shareId}: ask for a larger share`,
+        );
+      }
+      if (outcome !== 'ready' || (detail !== 'ext4' && detail !== 'ext3')) {
+        throw permanent(
+          'SnapshotNotUsable',
+          `The snapshot that share ${shareId} is made from holds no ext3 or ext4 file system, but ${detail}`,
+        );
+      }
+      return { ...newLocation(options, shareId), volumeId, fileSystem: detail };
     },
 
     /** Mounts the volume, now and after each reboot, and says where. Safe to repeat. */

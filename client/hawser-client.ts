@@ -30,6 +30,7 @@ import {
   type ShareStatus,
   type ShareView,
   type Snapshot,
+  type SnapshotRef,
 } from '../workflows/model.js';
 import { connectToTemporal, type ConnectOptions } from './connection.js';
 import { Entities } from './entities.js';
@@ -110,10 +111,11 @@ export class HawserClient {
   /**
    * Asks for a share and returns it at once, usually `creating`; `waitForShare` waits for the rest.
    * The id is the idempotency token: repeating the call returns the same share. Throws `ShareExists` if
-   * the id belongs to a share with other parameters, `Refused` while a share of that id is being deleted.
+   * the id belongs to a share with other parameters, `Refused` while a share of that id is being deleted,
+   * `SnapshotNotFound` if it shall take its size from a snapshot that there is not.
    */
   async createShare(spec: ShareSpec): Promise<ShareView> {
-    const request = parseShareSpec(spec);
+    const request = await this.completeShareSpec(spec);
     const { id } = request;
     const known = await this.#shares.find(id);
     if (known) {
@@ -131,6 +133,32 @@ export class HawserClient {
       throw taken ? new ShareExists(id, error.message) : error;
     }
     return this.#shares.get(id);
+  }
+
+  /**
+   * The whole request: what was left open of a share that begins with a snapshot is as its snapshot has it.
+   * Throws `ShareNotFound`, `SnapshotNotFound` where that must be looked up.
+   */
+  async completeShareSpec(spec: ShareSpec): Promise<ShareRequest> {
+    const { id, fromSnapshot, sizeGib, backend } = spec;
+    if (!fromSnapshot || (sizeGib !== undefined && backend !== undefined)) {
+      return parseShareSpec(spec);
+    }
+    // Repeated, it asks for the same share as before, though the snapshot may be gone by now.
+    const known = id === undefined ? undefined : await this.#shares.find(parseShareId(id));
+    const same = JSON.stringify(known?.fromSnapshot) === JSON.stringify(fromSnapshot);
+    const origin = known && same ? known : await this.#originOf(fromSnapshot);
+    return parseShareSpec({
+      ...spec,
+      sizeGib: sizeGib ?? origin.sizeGib,
+      backend: backend ?? origin.backend,
+    });
+  }
+
+  async #originOf({ shareId, snapshotId }: SnapshotRef) {
+    const { backend } = await this.getShare(shareId);
+    const { sizeGib } = await this.getSnapshot(shareId, snapshotId);
+    return { backend, sizeGib };
   }
 
   async #startShare(request: ShareRequest): Promise<void> {

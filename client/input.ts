@@ -26,10 +26,11 @@ export interface ShareSpec {
   /** Default: none. */
   name?: string;
   protocol: Protocol;
-  sizeGib: number;
+  /** Default: that of the snapshot it begins with; without one it must be given. */
+  sizeGib?: number;
   /** `NETWORK` or `NETWORK/SUBNET`, each a name or an id. Default: none, for a backend with one server for all. */
   shareNetwork?: string | null;
-  /** Default: `generic`. */
+  /** Default: that of the snapshot it begins with, else `generic`. */
   backend?: string;
   /** Cinder's. Default: the backend's. */
   availabilityZone?: string;
@@ -101,7 +102,7 @@ const shareRequest = z.object({
 
 /** The whole request; throws `InvalidInput` that names every part that is wrong. */
 export function parseShareSpec(spec: ShareSpec): ShareRequest {
-  const request: ShareRequest = {
+  const request = {
     id: spec.id ?? newId(),
     name: spec.name ?? '',
     protocol: spec.protocol,
@@ -111,8 +112,9 @@ export function parseShareSpec(spec: ShareSpec): ShareRequest {
     ...(spec.availabilityZone !== undefined && { availabilityZone: spec.availabilityZone }),
     ...(spec.fromSnapshot !== undefined && { fromSnapshot: spec.fromSnapshot }),
   };
+  const { sizeGib = NaN } = request;
   refuseIssues(shareRequest.safeParse(request));
-  return request;
+  return { ...request, sizeGib };
 }
 
 /** The rule with its id and its address in canonical form; throws `InvalidInput`. */

@@ -67,10 +67,15 @@ const snapshotSchema = z
     createdAt: snapshot.created_at,
   }));
 
+const zoneSchema = z
+  .object({ zoneName: z.string(), zoneState: z.object({ available: z.boolean() }) })
+  .transform(({ zoneName, zoneState }) => ({ name: zoneName, available: zoneState.available }));
+
 const volumeTypeSchema = z.object({ id: z.string(), name: z.string() });
 
 export type Volume = z.infer<typeof volumeSchema>;
 export type Snapshot = z.infer<typeof snapshotSchema>;
+export type AvailabilityZone = z.infer<typeof zoneSchema>;
 export type VolumeType = z.infer<typeof volumeTypeSchema>;
 
 export interface NewVolume {
@@ -184,6 +189,9 @@ export function createBlockStorage(requester: Requester) {
       cinder.send('PUT', path`/snapshots/${id}/metadata`, { body: { metadata } }),
 
     deleteSnapshot: async (id: string): Promise<void> => cinder.remove(path`/snapshots/${id}`),
+
+    listAvailabilityZones: async (): Promise<AvailabilityZone[]> =>
+      cinder.call('GET', '/os-availability-zone', 'availabilityZoneInfo', z.array(zoneSchema)),
 
     listVolumeTypes: async (): Promise<VolumeType[]> =>
       cinder.list('/types', 'volume_types', volumeTypeSchema),

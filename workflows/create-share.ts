@@ -11,6 +11,7 @@ import type { FileSystemActivities } from '../activities/file-systems.js';
 import type { NetworkActivities } from '../activities/network.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
+import type { VolumeSnapshotActivities } from '../activities/volume-snapshots.js';
 import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
 import { bothOrNeither } from './both-or-neither.js';
 import { placedSignal } from './messages.js';
@@ -31,7 +32,8 @@ const { joinServiceInstance, leaveServiceInstance } =
   proxyActivities<PlacementActivities>(entityCall);
 const { ensureVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { attachVolume, detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
-const { formatVolume, mountShare, unmountShare } =
+const { findVolumeSnapshot } = proxyActivities<VolumeSnapshotActivities>(cloudCall);
+const { formatVolume, renewFileSystem, mountShare, unmountShare } =
   proxyActivities<FileSystemActivities>(remoteCommand);
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
 const { applyCifsShare, removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
@@ -46,11 +48,11 @@ export interface CreatedShare {
 type OnFailure = (undo: () => Promise<unknown>) => void;
 
 /**
- * Makes a share that nobody may mount yet, and returns where it is and the paths to mount it by. Leaves
+ * Makes a share that nobody may mount yet, empty or with the files of a snapshot, and returns where it is and the paths to mount it by. Leaves
  * nothing behind if it fails; the service instance stays, for the network's other shares.
  */
 export async function createShare(share: ShareRequest): Promise<CreatedShare> {
-  const { id: shareId, backend, sizeGib, protocol } = share;
+  const { id: shareId, backend, sizeGib, protocol, availabilityZone, fromSnapshot } = share;
 
   const shareNetwork = await resolveShareNetwork.executeWithOptions(
     step(
@@ -61,11 +63,26 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
     [{ backend, shareNetwork: share.shareNetwork }],
   );
 
+  const origin =
+    fromSnapshot &&
+    (await findVolumeSnapshot.executeWithOptions(
+      step(`find snapshot ${fromSnapshot.snapshotId} of share ${fromSnapshot.shareId}`),
+      [{ backend, ...fromSnapshot }],
+    ));
+  // The snapshot of a share that was shrunk is larger than the share: its volume was not.
+  const volumeGib = Math.max(sizeGib, origin?.volumeSizeGib ?? 0);
+
   return undoOnFailure(async (onFailure) => {
     const makeVolume = async () => {
       onFailure(() => deleteVolume({ backend, shareId }));
-      return ensureVolume.executeWithOptions(step(`create a ${sizeGib} GiB volume`), [
-        { backend, shareId, sizeGib },
+      return ensureVolume.executeWithOptions(step(`create a ${volumeGib} GiB volume`), [
+        {
+          backend,
+          shareId,
+          sizeGib: volumeGib,
+          availabilityZone,
+          volumeSnapshotId: origin?.volumeSnapshotId,
+        },
       ]);
     };
     const [host, { volumeId, volumeSizeGib }] = await bothOrNeither(
@@ -84,14 +101,17 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
       [{ backend, serverId: host.serverId, volumeId }],
     );
 
-    await formatVolume.executeWithOptions(step(`make a file system on volume ${volumeId}`), [
-      { host, shareId, volumeId },
-    ]);
+    const copied = origin && (await renewCopy({ host, shareId, volumeId, sizeGib }));
+    if (!copied) {
+      await formatVolume.executeWithOptions(step(`make a file system on volume ${volumeId}`), [
+        { host, shareId, volumeId },
+      ]);
+    }
 
     mayBeMounted = true;
     const location = await mountShare.executeWithOptions(
       step(`mount volume ${volumeId} on ${host.address}`),
-      [{ host, shareId, volumeId }],
+      [{ host, shareId, volumeId, location: copied }],
     );
 
     const exported = step(`export by ${protocol}, closed to all`);
@@ -108,6 +128,17 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
     ]);
     return { instance: host, location, volumeSizeGib, exportLocations };
   });
+}
+
+/** A copy is no other share's file system any more when this ends. */
+async function renewCopy(copy: {
+  host: ServiceInstance;
+  shareId: string;
+  volumeId: string;
+  sizeGib: number;
+}): Promise<ShareLocation> {
+  const what = `make the copy on volume ${copy.volumeId} a file system of its own`;
+  return renewFileSystem.executeWithOptions(step(what), [copy]);
 }
 
 /**

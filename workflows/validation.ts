@@ -48,6 +48,7 @@ const checkProtocol: Check = (value) =>
 
 const checkSize: Check = (value) => {
   const rule = `use a whole number of GiB from 1 to ${MAX_SIZE_GIB}`;
+  if (value === undefined) return `the size is missing: ${rule}`;
   if (typeof value !== 'number' || Number.isNaN(value)) {
     return `size ${quote(value)} is not a number: ${rule}`;
   }

@@ -19,6 +19,8 @@ export function shareJson(view: ShareView): Record<string, unknown> {
     snapshots: view.snapshots,
     error: view.error,
     backend: view.backend,
+    ...(view.availabilityZone !== undefined && { availabilityZone: view.availabilityZone }),
+    ...(view.fromSnapshot && { fromSnapshot: view.fromSnapshot }),
     createdAt: view.createdAt,
     ...(view.operation ? { operation: view.operation } : {}),
   };
@@ -41,6 +43,13 @@ export function describeShare(view: ShareView): string {
     ['Size', `${view.sizeGib} GiB${largerVolume(view)}`],
     ['Network', ...(view.shareNetwork === null ? [] : [view.shareNetwork])],
     ['Backend', view.backend],
+    ['Zone', ...(view.availabilityZone === undefined ? [] : [view.availabilityZone])],
+    [
+      'Made from',
+      ...(view.fromSnapshot
+        ? [`${view.fromSnapshot.shareId}/${view.fromSnapshot.snapshotId}`]
+        : []),
+    ],
     ['Service instance', view.serviceInstance ?? 'none yet'],
     ['Created', `${ago(view.createdAt)} (${view.createdAt})`],
     [

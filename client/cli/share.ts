@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { Protocol, ShareStatus } from '../../workflows/model.js';
+import type { Protocol, ShareStatus, SnapshotRef } from '../../workflows/model.js';
 import { parseShareFilter, parseShareSpec, parseSize, type ShareSpec } from '../input.js';
 import { addEnsureCommand } from './ensure.js';
 import { withSession, type Session } from './session.js';
@@ -7,7 +7,7 @@ import { whileWatched } from './while-watched.js';
 import { describeShare, shareJson, shareTable } from './share-output.js';
 
 interface CreateOptions extends Omit<ShareSpec, 'sizeGib'> {
-  size: number;
+  size?: number;
   wait: boolean;
 }
 
@@ -26,7 +26,11 @@ export function addShareCommands(program: Command): void {
     .command('create')
     .description('create a share; with the same --id again, return the same share')
     .requiredOption('--protocol <NFS|CIFS>', 'how clients mount it', toProtocol)
-    .requiredOption('--size <GiB>', 'a whole number from 1', toNumber)
+    .option(
+      '--size <GiB>',
+      "a whole number from 1 (with --from-snapshot: the snapshot's)",
+      toNumber,
+    )
     .option(
       '--share-network <NET[/SUBNET]>',
       'the network of its clients: names or ids in OpenStack; left out on a backend with one server for all',
@@ -36,13 +40,23 @@ export function addShareCommands(program: Command): void {
       'its id, and what makes a repeated command harmless (default: a random one)',
     )
     .option('--name <name>', 'a name for people (default: none)')
-    .option('--backend <name>', 'which backend of hawser.yaml', 'generic')
+    .option(
+      '--backend <name>',
+      "which backend of hawser.yaml (default: generic, or the snapshot's)",
+    )
+    .option(
+      '--from-snapshot <SHARE/SNAPSHOT>',
+      'begin with the files of a snapshot, on the same backend (default: empty)',
+      toSnapshot,
+    )
+    .option('--availability-zone <name>', "where Cinder puts its volume (default: the backend's)")
     .option('--no-wait', 'return at once, while it is being created')
     .addHelpText(
       'after',
       examples(
         'hawser share create --protocol NFS --size 10 --share-network demo-net/demo-subnet',
         'hawser share create --id projects --protocol CIFS --size 1 --share-network demo-net',
+        'hawser share create --from-snapshot projects/monday --protocol CIFS --share-network demo-net',
       ),
     )
     .action(withSession(create));
@@ -107,9 +121,11 @@ export function addShareCommands(program: Command): void {
 
 async function create(session: Session, { size, wait, ...spec }: CreateOptions): Promise<void> {
   const { connect, result, waiting } = session;
-  const request = parseShareSpec({ ...spec, sizeGib: size });
-  const { id } = request;
+  const asked = { ...spec, ...(size !== undefined && { sizeGib: size }) };
+  const early = asked.fromSnapshot ? undefined : parseShareSpec(asked);
   const client = await connect();
+  const request = early ?? (await client.completeShareSpec(asked));
+  const { id } = request;
   if (!wait) {
     const view = await client.createShare(request);
     const next = `See how it goes on with: hawser share watch ${id}`;
@@ -179,6 +195,12 @@ async function deleteShare(
 function toNumber(text: string): number {
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Use a whole number of GiB, for instance 10.');
+}
+
+function toSnapshot(text: string): SnapshotRef {
+  const [shareId = '', snapshotId = '', ...rest] = text.split('/');
+  if (shareId && snapshotId && rest.length === 0) return { shareId, snapshotId };
+  throw new InvalidArgumentError('Use the form SHARE/SNAPSHOT, for instance projects/monday.');
 }
 
 /** Any case is understood here; what is neither is refused by the client, with the reason. */

@@ -11,6 +11,7 @@ const stepWords: Record<string, string> = {
   detachVolume: 'detaching the volume',
   deleteVolume: 'deleting the volume',
   formatVolume: 'making the file system',
+  renewFileSystem: 'making the file system one of its own',
   mountShare: 'mounting the volume',
   unmountShare: 'unmounting the volume',
   settleVolume: 'looking at the volume',

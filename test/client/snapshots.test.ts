@@ -64,6 +64,46 @@ test('a snapshot has the documented keys in JSON, and is the same when asked for
   expect((await hawser('share show first')).stdout).toMatch(/^Snapshots +monday +\(available\)$/m);
 });
 
+test('a share is made from a snapshot, of its size and on its backend unless said otherwise', async () => {
+  const create = `share create --id second --from-snapshot first/monday --protocol CIFS --share-network ${network}`;
+  const made = await json(`${create} --availability-zone nova`);
+  expect(made).toMatchObject({
+    status: 'available',
+    protocol: 'CIFS',
+    sizeGib: 2,
+    volumeSizeGib: 2,
+    backend: 'generic',
+    fromSnapshot: { shareId: 'first', snapshotId: 'monday' },
+    availabilityZone: 'nova',
+  });
+  expect(await json(`${create} --availability-zone nova`)).toEqual(made);
+  expect(await failure(create)).toMatchObject({ code: 1, error: { type: 'ShareExists' } });
+  const shown = (await hawser('share show second')).stdout;
+  expect(shown).toMatch(/^Made from +first\/monday$/m);
+  expect(shown).toMatch(/^Zone +nova$/m);
+  await json('share delete second');
+});
+
+test('a share cannot be made from what is not there, nor in a zone that there is not', async () => {
+  const create = `share create --id third --protocol NFS --share-network ${network}`;
+  expect(await failure(`${create} --from-snapshot first/friday`)).toMatchObject({
+    error: { type: 'SnapshotNotFound' },
+  });
+  expect(await failure(`${create} --from-snapshot nobody/friday`)).toMatchObject({
+    error: { type: 'ShareNotFound' },
+  });
+  expect(await failure(`${create} --from-snapshot monday`)).toMatchObject({ code: 2 });
+  expect(await failure(create)).toMatchObject({
+    code: 2,
+    error: { message: expect.stringContaining('the size is missing') },
+  });
+  expect(await failure(`${create} --size 1 --availability-zone mars`)).toMatchObject({
+    code: 1,
+    error: { type: 'AvailabilityZoneNotFound' },
+  });
+  await json('share delete third');
+});
+
 test('a share with a snapshot is not deleted, and what to do is said', async () => {
   const { code, error } = await failure('share delete first');
   expect(code).toBe(1);

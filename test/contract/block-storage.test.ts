@@ -161,6 +161,14 @@ describe('a volume', () => {
   });
 });
 
+test('the zone that a volume is in is listed, and a volume can be asked for there', async () => {
+  const { availabilityZone } = await availableVolume();
+  const zones = await cinder.listAvailabilityZones();
+  expect(zones).toContainEqual({ name: availabilityZone, available: true });
+  const there = await createVolume({ availabilityZone: availabilityZone ?? '' });
+  expect(there.availabilityZone).toBe(availabilityZone);
+});
+
 describe('a volume whose extension failed', () => {
   test('is extended again once its status was reset, which takes an administrator', async () => {
     const { id } = await availableVolume();

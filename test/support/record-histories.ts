@@ -64,6 +64,12 @@ async function live(
 /** Each is taken, forgotten, taken over again and deleted. */
 async function takeSnapshots(hawser: HawserClient, shareId: string): Promise<void> {
   const { volumeSnapshotId } = await hawser.createSnapshot(shareId, { id: 'recorded' });
+  const copy = `${shareId}-copy`;
+  const fromSnapshot = { shareId, snapshotId: 'recorded' };
+  await hawser.createShare({ id: copy, protocol: 'NFS', fromSnapshot, shareNetwork });
+  await hawser.waitForShare(copy);
+  await hawser.deleteShare(copy);
+  await hawser.waitUntilDeleted(copy);
   await hawser.unmanageSnapshot(shareId, 'recorded');
   await hawser.manageSnapshot(shareId, {
     id: 'recorded',

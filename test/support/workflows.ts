@@ -106,6 +106,12 @@ const goodSteps: Steps = {
   attachVolume: async () => {},
   detachVolume: async () => {},
   formatVolume: async () => {},
+  renewFileSystem: async () => ({
+    volumeId: 'vol1',
+    path: '/shares/x',
+    exportName: 'x',
+    fileSystem: 'ext4',
+  }),
   mountShare: async () => ({
     volumeId: 'vol1',
     path: '/shares/x',
