@@ -2,6 +2,7 @@ import type { Flavor, Server } from '../openstack/compute.js';
 import { OpenStackError, unlessNotFound } from '../openstack/errors.js';
 import type { Image } from '../openstack/image.js';
 import { generateHostKey } from '../ssh/host-key.js';
+import type { RebootType } from '../workflows/model.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
@@ -137,6 +138,55 @@ export function createComputeActivities(backends: Backends) {
       }
     },
 
+    /** The reboots that Nova was asked for so far, for `rebootServer` to tell its own from them. Changes nothing. */
+    async listReboots({ backend, serverId }: { backend: string; serverId: string }) {
+      const actions = await backends(backend).cloud.compute.listActions(serverId);
+      return actions.flatMap(({ action, requestId }) => (action === 'reboot' ? [requestId] : []));
+    },
+
+    /**
+     * Asks Nova to reboot the server, unless it was asked since `seen` was listed. So it is safe to repeat: an
+     * attempt whose answer was lost has left its mark.
+     */
+    async rebootServer(
+      ref: InstanceRef & { serverId: string; type: RebootType; seen: string[] },
+    ): Promise<void> {
+      const { backend, instanceId, serverId, type, seen } = ref;
+      const { compute } = backends(backend).cloud;
+      const actions = await compute.listActions(serverId);
+      if (actions.some((one) => one.action === 'reboot' && !seen.includes(one.requestId))) return;
+      const { status } = await compute.getServer(serverId);
+      if (type === 'SOFT' && status !== 'ACTIVE') {
+        throw permanent(
+          'ServerFailed',
+          `Server ${serverId} of service instance ${instanceId} is ${status}, and can't be asked to reboot by itself. ${useHard(instanceId)}`,
+        );
+      }
+      await compute.rebootServer(serverId, type);
+    },
+
+    /** Returns when Nova is done with a reboot; fails at once on ERROR, with Nova's reason. */
+    async waitForReboot({ backend, instanceId, serverId }: InstanceRef & { serverId: string }) {
+      const { cloud, options } = backends(backend);
+      await waitUntil({
+        what: `Server ${serverId} of service instance ${instanceId}`,
+        look: () => cloud.compute.getServer(serverId),
+        describe: ({ status, taskState }) => [status, taskState].filter(Boolean).join(' '),
+        done: ({ status, taskState, fault }) => {
+          if (status === 'ERROR' && !taskState) {
+            throw permanent(
+              'ServerFailed',
+              `Server ${serverId} of service instance ${instanceId} went to ERROR when it was rebooted: ${fault?.message ?? 'Nova gave no reason'}`,
+            );
+          }
+          return status === 'ACTIVE' && !taskState;
+        },
+        limitMs: options.max_time_to_build_instance * 1000,
+        onTimeout: 'ServerFailed',
+        advice: useHard(instanceId),
+      });
+    },
+
     /**
      * Deletes every server of the instance and its key pair, and waits until they are gone. Refuses while
      * a volume is attached: it belongs to a share. Safe to repeat.
@@ -219,6 +269,9 @@ export function createComputeActivities(backends: Backends) {
     },
   };
 }
+
+const useHard = (instanceId: string): string =>
+  `Restart it whatever it does with: hawser instance reboot ${instanceId} --hard`;
 
 /** A refusal (400) does not count when an attempt before this one, still under way, did what was asked. */
 async function unlessDone(request: Promise<unknown>, done: () => Promise<boolean>): Promise<void> {

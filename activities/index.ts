@@ -4,6 +4,7 @@ import { createBlockStorageActivities } from './block-storage.js';
 import { createCifsExportActivities } from './cifs-exports.js';
 import { createCommonServerActivities } from './common-server.js';
 import { createComputeActivities } from './compute.js';
+import { createEnsuringActivities } from './ensuring.js';
 import { createFileSystemActivities } from './file-systems.js';
 import { createInspectionActivities } from './inspection.js';
 import { createNetworkActivities } from './network.js';
@@ -21,6 +22,7 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createCifsExportActivities(backends),
     ...createCommonServerActivities(backends),
     ...createComputeActivities(backends),
+    ...createEnsuringActivities(temporal),
     ...createFileSystemActivities(backends),
     ...createInspectionActivities(backends),
     ...createNetworkActivities(backends),

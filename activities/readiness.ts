@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { HostUnreachable, SshAuthenticationRefused } from '../ssh/errors.js';
+import { ConnectionLost, HostUnreachable, SshAuthenticationRefused } from '../ssh/errors.js';
 import type { InstanceHost, RequirementsReport } from '../workflows/model.js';
 import type { Backends } from './backend.js';
-import { permanent } from './failures.js';
+import { passing, permanent } from './failures.js';
+import { hostScript } from './host-script.js';
 import { waitUntil } from './wait.js';
 
 export type ReadinessActivities = ReturnType<typeof createReadinessActivities>;
@@ -31,27 +32,77 @@ export function createReadinessActivities(backends: Backends) {
     return reportSchema.parse(JSON.parse(stdout));
   };
 
+  const bootId = hostScript(backends, 'boot-id', 20_000);
+
+  /** Undefined when the host let us in, by a new connection; else what it did instead. */
+  const whyNotIn = async (host: InstanceHost): Promise<string | undefined> => {
+    const { ssh } = backends(host.backend);
+    const tooLong = AbortSignal.timeout(loginLimitMs);
+    const signal = AbortSignal.any([Context.current().cancellationSignal, tooLong]);
+    try {
+      await ssh.ping({ address: host.address, hostKey: host.hostKey }, { signal });
+      return undefined;
+    } catch (error) {
+      if (tooLong.aborted) return `no login within ${loginLimitMs / 1000} s`;
+      // While it boots it is silent, then may not know our key yet; a foreign host key is final.
+      if (error instanceof HostUnreachable || error instanceof SshAuthenticationRefused) {
+        return error.message;
+      }
+      throw error;
+    }
+  };
+
   return {
-    /** Returns when the host lets us in with our key and proves its pinned host key. Safe to repeat. */
-    async waitForSsh({ host }: { host: InstanceHost }): Promise<void> {
-      const { ssh, options } = backends(host.backend);
-      await waitUntil<string>({
-        what: `SSH on ${host.address} of service instance ${host.instanceId}`,
+    /** Tries once whether the host lets us in and proves its pinned key. Changes nothing. */
+    async logIn({ host }: { host: InstanceHost }): Promise<void> {
+      const reason = await whyNotIn(host);
+      if (reason !== undefined) {
+        throw passing('HostUnreachable', `${host.address} does not let us in: ${reason}`);
+      }
+    },
+
+    /** What the host's kernel calls the boot that it runs since; another one after each reboot. */
+    async readBootId({ host }: { host: InstanceHost }): Promise<string> {
+      return (await bootId(host)).trim();
+    },
+
+    /**
+     * Returns when the host lets us in after another boot than `before`, which is null when nobody knows it, and
+     * says which. Safe to repeat.
+     */
+    async waitForBoot({ host, before }: { host: InstanceHost; before: string | null }) {
+      const { options } = backends(host.backend);
+      const { id } = await waitUntil<{ id?: string; state: string }>({
+        what: `Service instance ${host.instanceId} at ${host.address}`,
         look: async () => {
-          const tooLong = AbortSignal.timeout(loginLimitMs);
-          const signal = AbortSignal.any([Context.current().cancellationSignal, tooLong]);
+          const reason = await whyNotIn(host);
+          if (reason !== undefined) return { state: `not ready (${reason})` };
           try {
-            await ssh.ping({ address: host.address, hostKey: host.hostKey }, { signal });
-            return 'in';
+            const now = (await bootId(host)).trim();
+            return now === before ? { state: 'running as before' } : { id: now, state: 'booted' };
           } catch (error) {
-            if (tooLong.aborted) return `no login within ${loginLimitMs / 1000} s`;
-            // While it boots it is silent, then may not know our key yet; a foreign host key is final.
-            if (error instanceof HostUnreachable || error instanceof SshAuthenticationRefused) {
-              return error.message;
+            // It was just going down.
+            if (error instanceof ConnectionLost || error instanceof HostUnreachable) {
+              return { state: `not ready (${error.message})` };
             }
             throw error;
           }
         },
+        describe: ({ state }) => state,
+        done: (seen) => seen.id !== undefined,
+        limitMs: options.max_time_to_build_instance * 1000,
+        onTimeout: 'SshUnreachable',
+        advice: `Restart it whatever it does with: hawser instance reboot ${host.instanceId} --hard`,
+      });
+      return id ?? '';
+    },
+
+    /** Returns when the host lets us in with our key and proves its pinned host key. Safe to repeat. */
+    async waitForSsh({ host }: { host: InstanceHost }): Promise<void> {
+      const { options } = backends(host.backend);
+      await waitUntil<string>({
+        what: `SSH on ${host.address} of service instance ${host.instanceId}`,
+        look: async () => (await whyNotIn(host)) ?? 'in',
         describe: (state) => `not ready (${state})`,
         done: (state) => state === 'in',
         limitMs: options.max_time_to_build_instance * 1000,

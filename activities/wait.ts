@@ -13,6 +13,8 @@ interface Wait<T> {
   /** Time spent watching, in milliseconds; while no worker watches the clock stands still. */
   limitMs: number;
   onTimeout: FailureType;
+  /** What to do when it took too long. */
+  advice?: string;
 }
 
 /** Polls with growing intervals (0.2 s to 2 s) until `done`. Safe to repeat. */
@@ -28,7 +30,7 @@ export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
     if (watchedMs > wait.limitMs) {
       throw permanent(
         wait.onTimeout,
-        `${wait.what} is still ${state} after ${Math.round(wait.limitMs / 1000)} s`,
+        `${wait.what} is still ${state} after ${Math.round(wait.limitMs / 1000)} s${wait.advice ? `. ${wait.advice}` : ''}`,
       );
     }
     reportProgress({ state, watchedMs });

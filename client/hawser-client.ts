@@ -12,7 +12,9 @@ import {
   shrinkShareUpdate,
   manageSnapshotUpdate,
   unmanageSnapshotUpdate,
+  ensureInstanceUpdate,
   ensureShareUpdate,
+  rebootInstanceUpdate,
 } from '../workflows/messages.js';
 import {
   differingParameters,
@@ -23,7 +25,10 @@ import {
   taskQueue,
   type AccessRule,
   type EnsuredShare,
+  type InstanceHealth,
   type Problem,
+  type RebootReport,
+  type RebootType,
   type RequirementsReport,
   type ServiceInstanceView,
   type ShareRequest,
@@ -94,7 +99,7 @@ export class HawserClient {
       workflowType: 'serviceInstance',
       workflowId: serviceInstanceWorkflowId,
       viewIn: instanceViewIn,
-      atRest: ({ status }) => status !== 'creating' && status !== 'deleting',
+      atRest: ({ status }) => !['creating', 'rebooting', 'deleting'].includes(status),
       notFound: (id) => new InstanceNotFound(id),
     });
   }
@@ -365,6 +370,27 @@ export class HawserClient {
   async checkImage(id: string): Promise<RequirementsReport> {
     return this.#instances.ask(parseInstanceId(id), (instance) =>
       instance.executeUpdate(checkImageUpdate),
+    );
+  }
+
+  /**
+   * Looks whether an instance is there, answers, and has what it needs; what is not well is an answer. Throws
+   * `InstanceNotFound`, and `Refused` while it is being set up or deleted.
+   */
+  async ensureInstance(id: string): Promise<InstanceHealth> {
+    return this.#instances.ask(parseInstanceId(id), (instance) =>
+      instance.executeUpdate(ensureInstanceUpdate),
+    );
+  }
+
+  /**
+   * Reboots an instance; returns when it is back and its shares were ensured, with what had to be repaired.
+   * Throws `InstanceNotFound`, `Refused` (also while it is being rebooted), and `OperationFailed` when it did
+   * not come back. A second call reboots a second time.
+   */
+  async rebootInstance(id: string, type: RebootType): Promise<RebootReport> {
+    return this.#instances.ask(parseInstanceId(id), (instance) =>
+      instance.executeUpdate(rebootInstanceUpdate, { args: [{ type }] }),
     );
   }
 

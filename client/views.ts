@@ -49,6 +49,7 @@ const ruleStateSet: Record<AccessRuleState, true> = {
 const instanceStatusSet: Record<ServiceInstanceStatus, true> = {
   creating: true,
   active: true,
+  rebooting: true,
   deleting: true,
   error: true,
   deleted: true,

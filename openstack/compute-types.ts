@@ -66,9 +66,21 @@ export const attachmentSchema = z.object({
   device: z.string().nullish(),
 });
 
+export const serverActionSchema = z
+  .object({ action: z.string(), request_id: z.string(), start_time: z.string() })
+  .transform((one) => ({
+    /** `create`, `reboot`, `attach_volume`… */
+    action: one.action,
+    /** Of the request that began it. */
+    requestId: one.request_id,
+    /** ISO 8601 in UTC, without a zone. */
+    startedAt: one.start_time,
+  }));
+
 export type Server = z.infer<typeof serverSchema>;
 export type Keypair = z.infer<typeof keypairSchema>;
 export type Flavor = z.infer<typeof flavorSchema>;
+export type ServerAction = z.infer<typeof serverActionSchema>;
 export type VolumeAttachment = z.infer<typeof attachmentSchema>;
 
 export interface NewServer {

@@ -5,16 +5,25 @@ import {
   type Keypair,
   type NewServer,
   type Server,
+  type ServerAction,
   type VolumeAttachment,
   attachmentSchema,
   flavorSchema,
   keypairSchema,
+  serverActionSchema,
   serverSchema,
 } from './compute-types.js';
 import { path } from './query.js';
 import type { Requester } from './session.js';
 
-export type { Flavor, Keypair, NewServer, Server, VolumeAttachment } from './compute-types.js';
+export type {
+  Flavor,
+  Keypair,
+  NewServer,
+  Server,
+  ServerAction,
+  VolumeAttachment,
+} from './compute-types.js';
 
 /** The newest of Queens (2018): every cloud in service speaks it, and answers stay the same in newer ones. */
 const MICROVERSION = '2.60';
@@ -68,6 +77,15 @@ export function createCompute(requester: Requester) {
 
     rebootServer: async (id: string, type: 'SOFT' | 'HARD'): Promise<void> =>
       act(id, { reboot: { type } }),
+
+    /** What was asked of the server since it was made, newest first; there as soon as the request is accepted. */
+    listActions: async (id: string): Promise<ServerAction[]> =>
+      nova.call(
+        'GET',
+        path`/servers/${id}/os-instance-actions`,
+        'instanceActions',
+        z.array(serverActionSchema),
+      ),
 
     /** The last lines that the server wrote to its serial console. */
     getConsoleLog: async (id: string, lines: number): Promise<string> =>

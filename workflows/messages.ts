@@ -3,7 +3,10 @@ import type {
   AccessLevel,
   AccessRule,
   EnsuredShare,
+  InstanceHealth,
   Problem,
+  RebootReport,
+  RebootType,
   RequirementsReport,
   ServiceInstance,
   ShareRequest,
@@ -96,3 +99,9 @@ export interface EnsureRequest {
  * can't be brought back goes to `error`, and another call tries again. Harmless to repeat.
  */
 export const ensureShareUpdate = defineUpdate<EnsuredShare, [EnsureRequest]>('ensure');
+
+/** Looks whether the instance is there and answers, and what it lacks. Changes nothing. */
+export const ensureInstanceUpdate = defineUpdate<InstanceHealth, []>('ensure');
+
+/** Returns when the instance is back and its shares were ensured. Refused while another reboot is under way. */
+export const rebootInstanceUpdate = defineUpdate<RebootReport, [{ type: RebootType }]>('reboot');

@@ -193,7 +193,8 @@ export interface ServiceInstance extends InstanceHost {
   exportAddress: string;
 }
 
-export type ServiceInstanceStatus = 'creating' | 'active' | 'deleting' | 'error' | 'deleted';
+export type ServiceInstanceStatus =
+  'creating' | 'active' | 'rebooting' | 'deleting' | 'error' | 'deleted';
 
 /** A service instance as people see it: the memo `view` of its entity workflow. */
 export interface ServiceInstanceView {
@@ -222,6 +223,36 @@ export interface RequirementsReport {
 /** What was found wrong with a share and put right, in words; empty when it was in service. */
 export interface EnsuredShare {
   repaired: string[];
+}
+
+/** What one share's `ensure` came to, as those report who ask many. */
+export interface ShareOutcome {
+  id: string;
+  /** Skipped: something else was under way with it, or it is not whole. */
+  result: 'healthy' | 'repaired' | 'failed' | 'skipped';
+  /** What was repaired, or the reason. */
+  details: string[];
+}
+
+/** How a service instance was found to be. */
+export interface InstanceHealth {
+  instanceId: string;
+  /** Nova has it ACTIVE and it lets us in: shares on it can be looked at. */
+  alive: boolean;
+  checks: { name: string; ok: boolean; detail: string }[];
+}
+
+/** By the guest itself, which may take its time or not do it; or by power. */
+export type RebootType = 'SOFT' | 'HARD';
+
+/** What came back after a reboot. */
+export interface RebootReport {
+  instanceId: string;
+  type: RebootType;
+  /** The kernel's names of both boots; the first is null when the guest did not answer. */
+  boot: { before: string | null; after: string };
+  checks: InstanceHealth['checks'];
+  shares: ShareOutcome[];
 }
 
 export const shareWorkflowId = (shareId: string): string => `share-${shareId}`;

@@ -17,6 +17,7 @@ import type { SearchAttributePair } from '@temporalio/common';
 import type { ReadinessActivities } from '../activities/readiness.js';
 import { remoteCommand } from './activity-options.js';
 import { deleteServiceInstance } from './delete-service-instance.js';
+import { handleOperations, oneAtATime } from './instance-operations.js';
 import {
   checkImageUpdate,
   deleteInstanceUpdate,
@@ -81,6 +82,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   const { view } = state;
   const unmanagedShares = () => view.unmanagedShares ?? [];
   let deleteWanted = false;
+  const inTurn = oneAtATime();
 
   const publish = () => {
     upsertMemo({ view });
@@ -142,7 +144,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
 
   let looking: Promise<void> | undefined;
   const lookAgain = async () => {
-    looking ??= setUp().finally(() => (looking = undefined));
+    looking ??= inTurn(setUp).finally(() => (looking = undefined));
     await looking;
   };
 
@@ -166,6 +168,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     const taken = view.shares.reduce((sum, id) => sum + (state.sizes?.[id] ?? 0), 0);
     return taken + sizeGib > (options.maxSizeGib ?? Infinity);
   };
+  const settled = () => view.status !== 'creating' && view.status !== 'rebooting';
 
   setHandler(
     joinUpdate,
@@ -179,7 +182,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
         state.sizes = { ...state.sizes, [shareId]: sizeGib };
         publish();
       }
-      await CancellationScope.nonCancellable(() => condition(() => view.status !== 'creating'));
+      await CancellationScope.nonCancellable(() => condition(settled));
       if (state.instance && view.status === 'active') return { instance: state.instance };
       view.shares = view.shares.filter((id) => id !== shareId);
       throw failureOf(
@@ -244,6 +247,15 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     );
   });
 
+  handleOperations({
+    view,
+    instance: () => state.instance,
+    closing: () => deleteWanted,
+    publish,
+    run,
+    inTurn,
+  });
+
   setHandler(
     deleteInstanceUpdate,
     () => {
@@ -301,7 +313,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
           : !(await condition(usedAgain, options.unusedCleanupMs));
       if (stillUnused && !inUse()) deleteWanted = true;
     }
-    if (deleteWanted && !inUse() && shareNetwork) await remove(shareNetwork);
+    if (deleteWanted && !inUse() && shareNetwork) await inTurn(() => remove(shareNetwork));
     else if (historyGrew()) {
       await condition(allHandlersFinished);
       // A deletion may have been accepted meanwhile; it is not carried over.

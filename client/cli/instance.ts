@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addRunningInstanceCommands } from './running-instance.js';
 import { withSession, type Session } from './session.js';
 import { describeInstance, instanceJson, instanceTable } from './share-output.js';
 
@@ -39,6 +40,8 @@ export function addInstanceCommands(program: Command): void {
     .description('delete a service instance that has no shares')
     .option('--no-wait', 'return at once, while it is being deleted')
     .action(withSession(deleteInstance));
+
+  addRunningInstanceCommands(instance);
 }
 
 async function deleteInstance(

@@ -48,6 +48,14 @@ const stepWords: Record<string, string> = {
   startFileService: 'starting the file server',
   requireVolume: 'looking up the volume',
   requireServer: 'looking up the server',
+  logIn: 'logging in',
+  reportImageRequirements: 'checking the service image',
+  readBootId: 'looking which boot it runs since',
+  listReboots: 'looking up former reboots',
+  rebootServer: 'asking for the reboot',
+  waitForReboot: 'waiting for the server to reboot',
+  waitForBoot: 'waiting for SSH after the reboot',
+  ensureOneShare: 'looking at a share',
 };
 
 /** `renewLeaseNow` becomes `renew lease now`: good enough for a step that is newer than this table. */

@@ -37,6 +37,13 @@ export interface ServerFault {
   created: string;
 }
 
+export interface ServerAction {
+  action: string;
+  requestId: string;
+  userId: string;
+  startedAt: string;
+}
+
 export interface Server {
   id: string;
   name: string;
@@ -72,6 +79,8 @@ export interface Server {
   reservationId: string;
   /** Volumes that are made or attached while the server is built. */
   blockDevices: BlockDevice[];
+  /** What was asked of it, oldest first; a state file of former times has none. */
+  actions?: ServerAction[];
   /** The volumes of `blockDevices` that are known so far, in the same order. */
   volumeIds: string[];
 }

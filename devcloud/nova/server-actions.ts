@@ -29,25 +29,31 @@ const rebootRequest = z.object({
 const actions: Record<string, Action> = {
   reboot: {
     operation: 'server.reboot',
-    run(cloud, server, ask) {
+    run(cloud, server, ask, request) {
       const { type } = parseBody(rebootRequest, ask);
-      mustBe(server, type === 'HARD' ? ['active', 'stopped', 'error'] : ['active'], 'reboot');
-      begin(cloud, server, type === 'HARD' ? 'rebooting_hard' : 'rebooting', 'server.reboot', {
-        how: type,
-      });
+      const hard = type === 'HARD';
+      // A soft one that does not end is ended by a hard one.
+      const instead = hard && server.taskState === 'rebooting';
+      const idle = instead ? { ...server, taskState: null } : server;
+      mustBe(idle, hard ? ['active', 'stopped', 'error'] : ['active'], 'reboot');
+      if (instead) cloud.jobs.cancel(server.id);
+      record(cloud, server, 'reboot', request);
+      begin(cloud, server, hard ? 'rebooting_hard' : 'rebooting', 'server.reboot', { how: type });
     },
   },
   'os-start': {
     operation: 'server.start',
-    run(cloud, server) {
+    run(cloud, server, _ask, request) {
       mustBe(server, ['stopped'], 'start');
+      record(cloud, server, 'start', request);
       begin(cloud, server, 'powering-on', 'server.start');
     },
   },
   'os-stop': {
     operation: 'server.stop',
-    run(cloud, server) {
+    run(cloud, server, _ask, request) {
       mustBe(server, ['active', 'error'], 'stop');
+      record(cloud, server, 'stop', request);
       begin(cloud, server, 'powering-off', 'server.stop');
     },
   },
@@ -102,6 +108,19 @@ export function serverActionRoutes(app: FastifyInstance, cloud: Cloud): void {
     const bodies = parseBody(z.record(z.string(), z.unknown()), request.body);
     const answer = await action.run(cloud, server, bodies[name], request);
     return answer === undefined ? reply.status(202).send() : answer;
+  });
+}
+
+/** Before the request is answered, as Nova does it. */
+function record(
+  cloud: Cloud,
+  { id, actions: before = [] }: Server,
+  action: string,
+  { id: requestId, caller }: FastifyRequest,
+): void {
+  const startedAt = new Date().toISOString();
+  changeServer(cloud, id, {
+    actions: [...before, { action, requestId, userId: caller.userId, startedAt }],
   });
 }
 

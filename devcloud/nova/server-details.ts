@@ -6,7 +6,7 @@ import { parseBody, stringMap } from '../api/parse.js';
 import { operation } from '../api/service.js';
 import type { Cloud } from '../cloud.js';
 import { mustBeIn } from './errors.js';
-import type { Server } from './rows.js';
+import type { Server, ServerAction } from './rows.js';
 import { changeServer } from './server-jobs.js';
 import { findServer, type OnePath } from './servers.js';
 import { addressesOf } from './views.js';
@@ -41,8 +41,30 @@ export function serverDetailRoutes(app: FastifyInstance, cloud: Cloud): void {
   });
 
   app.get<OnePath>('/servers/:id/os-instance-actions', ({ caller, params }) => {
-    findServer(cloud, caller, params.id);
-    return { instanceActions: [] };
+    const {
+      id,
+      projectId,
+      userId,
+      createdAt,
+      reservationId,
+      actions = [],
+    } = findServer(cloud, caller, params.id);
+    const made = {
+      action: 'create',
+      requestId: `req-${reservationId}`,
+      userId,
+      startedAt: createdAt,
+    };
+    const view = (one: ServerAction) => ({
+      action: one.action,
+      instance_uuid: id,
+      message: null,
+      project_id: projectId,
+      request_id: one.requestId,
+      start_time: one.startedAt.replace('Z', '000'),
+      user_id: one.userId,
+    });
+    return { instanceActions: [made, ...actions].map(view).toReversed() };
   });
 }
 

@@ -259,8 +259,14 @@ describe('the metadata of a server', () => {
 });
 
 describe('a server that is busy', () => {
+  const reboots = async () =>
+    (await nova.listActions(serverId)).filter(({ action }) => action === 'reboot');
+
   test('is not given volumes, nor asked to give them up: 409', async () => {
+    const before = await reboots();
     await nova.rebootServer(serverId, 'HARD');
+    // By this an attempt whose answer was lost knows that it was made.
+    expect(await reboots()).toHaveLength(before.length + 1);
     expect(await refusal(nova.attachVolume(serverId, copyId))).toBe('409 conflictingRequest');
     expect(await refusal(detach(volumeId))).toBe('409 conflictingRequest');
     expect(await volumeStatus(copyId)).toBe('available');

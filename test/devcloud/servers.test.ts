@@ -166,6 +166,16 @@ describe('a server', () => {
     await act(id, { reboot: { type: 'HARD' } });
     expect(pick(await show(id), 'server.status')).toBe('HARD_REBOOT');
     await until(() => show(id), 'server.status', 'ACTIVE');
+    const asked = (await demo.nova('GET', `/servers/${id}/os-instance-actions`)).body;
+    expect(asked).toMatchObject({
+      instanceActions: ['reboot', 'start', 'stop', 'create'].map((action) => ({ action })),
+    });
+    await act(id, { reboot: { type: 'SOFT' } });
+    expect((await act(id, { reboot: { type: 'SOFT' } })).status).toBe(409);
+    // A soft one that does not end is ended by a hard one.
+    expect((await act(id, { reboot: { type: 'HARD' } })).status).toBe(202);
+    expect(pick(await show(id), 'server.status')).toBe('HARD_REBOOT');
+    await until(() => show(id), 'server.status', 'ACTIVE');
     expect((await act(id, { 'os-getConsoleOutput': { length: 5 } })).body).toHaveProperty('output');
     expect((await act(id, { 'os-fly': {} })).status).toBe(400);
     await remove(id);

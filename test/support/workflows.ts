@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { createPlacementActivities } from '../../activities/placement.js';
+import { createEnsuringActivities, type EnsuringActivities } from '../../activities/ensuring.js';
 import type { Activities } from '../../activities/index.js';
 import type { Backend } from '../../activities/backend.js';
 import { taskQueue } from '../../workflows/model.js';
@@ -18,11 +19,13 @@ export interface Rig {
   run<T>(story: () => Promise<T>): Promise<T>;
 }
 
-export type Steps = Partial<Omit<Activities, 'joinServiceInstance' | 'leaveServiceInstance'>>;
+export type Steps = Partial<
+  Omit<Activities, 'joinServiceInstance' | 'leaveServiceInstance' | keyof EnsuringActivities>
+>;
 
 /**
  * A worker for the real workflows with fake steps, on a task queue of its own. Joining and leaving a service
- * instance are the real activities, for they speak to Temporal only.
+ * instance and ensuring others are the real activities, for they speak to Temporal only.
  */
 export async function createRig(
   steps: Steps = {},
@@ -46,7 +49,7 @@ export async function createRig(
     connection,
     taskQueue: taskQueue(backend),
     workflowBundle: { code: inject('workflowCode') },
-    activities: { ...fakes, ...placement },
+    activities: { ...fakes, ...placement, ...createEnsuringActivities(client) },
   });
   return {
     client,
@@ -125,6 +128,13 @@ const goodSteps: Steps = {
   startFileService: async () => {},
   requireVolume: async () => {},
   requireServer: async () => {},
+  logIn: async () => {},
+  reportImageRequirements: async () => ({ checks: [] }),
+  readBootId: async () => 'boot-1',
+  listReboots: async () => ['req-1'],
+  rebootServer: async () => {},
+  waitForReboot: async () => {},
+  waitForBoot: async () => 'boot-2',
   applyNfsExports: async () => [{ path: '10.254.0.5:/shares/x', adminOnly: false }],
   applyCifsShare: async () => [{ path: '\\\\10.254.0.5\\x', adminOnly: false }],
   removeCifsShare: async () => {},
