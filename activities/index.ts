@@ -5,6 +5,8 @@ import { createCifsExportActivities } from './cifs-exports.js';
 import { createCommonServerActivities } from './common-server.js';
 import { createComputeActivities } from './compute.js';
 import { createEnsuringActivities } from './ensuring.js';
+import { createExistingShareActivities } from './existing-shares.js';
+import { createExistingVolumeActivities } from './existing-volumes.js';
 import { createFileSystemActivities } from './file-systems.js';
 import { createInspectionActivities } from './inspection.js';
 import { createNetworkActivities } from './network.js';
@@ -23,6 +25,8 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createCommonServerActivities(backends),
     ...createComputeActivities(backends),
     ...createEnsuringActivities(temporal),
+    ...createExistingShareActivities(backends),
+    ...createExistingVolumeActivities(backends),
     ...createFileSystemActivities(backends),
     ...createInspectionActivities(backends),
     ...createNetworkActivities(backends),

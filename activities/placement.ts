@@ -6,7 +6,14 @@ import {
   type Client,
 } from '@temporalio/client';
 import { joinUpdate, leaveUpdate, type JoinResult } from '../workflows/messages.js';
-import { serviceInstanceWorkflowId, taskQueue, type ShareNetwork } from '../workflows/model.js';
+import {
+  commonInstanceId,
+  serviceInstanceWorkflowId,
+  shareWorkflowId,
+  taskQueue,
+  type ServiceInstanceView,
+  type ShareNetwork,
+} from '../workflows/model.js';
 import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
 import type { Backend, Backends } from './backend.js';
 import { passing, permanent } from './failures.js';
@@ -22,39 +29,94 @@ interface Place {
 
 /** Speaks to the workflows of service instances on behalf of shares. */
 export function createPlacementActivities(backends: Backends, temporal: Client) {
+  const join = async ({
+    backend: backendName,
+    instanceId,
+    shareId,
+    shareNetwork,
+    sizeGib = 0,
+  }: Place & { shareNetwork: ShareNetwork | null; sizeGib?: number }): Promise<JoinResult> => {
+    const backend = backends(backendName);
+    refuseTooLarge(backend, shareId, sizeGib);
+    const operation = startOfInstance(backend, { instanceId, shareNetwork });
+    // Whoever watches the share can follow the instance's own steps.
+    reportProgress({ instanceId });
+    const update = await refusalAsIs(
+      temporal.workflow.startUpdateWithStart(joinUpdate, {
+        startWorkflowOperation: operation,
+        waitForStage: 'ACCEPTED',
+        args: [{ shareId, sizeGib }],
+      }),
+    );
+    return Promise.race([refusalAsIs(update.result()), Context.current().cancelled]);
+  };
+
   return {
     /**
      * Takes a place on the service instance, starting its workflow if there is none, and waits until the
      * instance is active. Refuses a share that no instance may take. Safe to repeat: a share has one place at
      * most.
      */
-    async joinServiceInstance({
-      backend: backendName,
+    joinServiceInstance: join,
+
+    /**
+     * Takes a place for a share that is on the service instance already, and says for which share network that is.
+     * Without an instance named, on the backend's one server for all. Safe to repeat.
+     */
+    async joinForManaging({
+      backend,
       instanceId,
       shareId,
-      shareNetwork,
-      sizeGib = 0,
-    }: Place & { shareNetwork: ShareNetwork | null; sizeGib?: number }): Promise<JoinResult> {
-      const backend = backends(backendName);
-      refuseTooLarge(backend, shareId, sizeGib);
-      const operation = startOfInstance(backend, { instanceId, shareNetwork });
-      // Whoever watches the share can follow the instance's own steps.
-      reportProgress({ instanceId });
-      const update = await refusalAsIs(
-        temporal.workflow.startUpdateWithStart(joinUpdate, {
-          startWorkflowOperation: operation,
-          waitForStage: 'ACCEPTED',
-          args: [{ shareId, sizeGib }],
-        }),
-      );
-      return Promise.race([refusalAsIs(update.result()), Context.current().cancelled]);
+    }: Omit<Place, 'instanceId'> & { instanceId: string | null }): Promise<
+      JoinResult & { shareNetwork: string | null }
+    > {
+      const { name, options } = backends(backend);
+      if (!options.driver_handles_share_servers) {
+        const common = commonInstanceId(name);
+        if (instanceId !== null && instanceId !== common) throw noInstance(instanceId, name);
+        const place = { backend, shareId, instanceId: common, shareNetwork: null };
+        return { ...(await join(place)), shareNetwork: null };
+      }
+      if (instanceId === null) {
+        throw permanent(
+          'InvalidInput',
+          `Backend ${name} has service instances of its own: name the one that share ${shareId} is on (hawser instance list)`,
+        );
+      }
+      const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
+      const { status, memo } = await handle.describe().catch(gone);
+      const view = memo?.['view'] as ServiceInstanceView | undefined;
+      if (status.name !== 'RUNNING' || view?.backend !== name) throw noInstance(instanceId, name);
+      const network = view.shareNetwork;
+      const joined = await refusalAsIs(handle.executeUpdate(joinUpdate, { args: [{ shareId }] }));
+      return {
+        ...joined,
+        shareNetwork: network && `${network.networkId}/${network.subnetId}`,
+      };
     },
 
-    /** Gives the place back; a workflow that is gone has no place to give back. Safe to repeat. */
-    async leaveServiceInstance({ instanceId, shareId }: Place): Promise<void> {
+    /** Whether a share of that id is there, in whatever status. Changes nothing. */
+    async shareIsThere({ shareId }: { shareId: string }): Promise<boolean> {
+      const handle = temporal.workflow.getHandle(shareWorkflowId(shareId));
+      const { status } = await handle.describe().catch(gone);
+      return status.name === 'RUNNING';
+    },
+
+    /**
+     * Gives the place back; a workflow that is gone has no place to give back. An instance that serves a share that
+     * was unmanaged stays from then on. Safe to repeat.
+     */
+    async leaveServiceInstance({
+      instanceId,
+      shareId,
+      unmanaged,
+    }: Place & { unmanaged?: boolean }): Promise<void> {
       const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
+      const args: [{ shareId: string; unmanaged?: boolean }] = [
+        { shareId, ...(unmanaged && { unmanaged }) },
+      ];
       try {
-        await handle.executeUpdate(leaveUpdate, { args: [{ shareId }] });
+        await handle.executeUpdate(leaveUpdate, { args });
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
         // It ended, or it continued as new while it was asked.
@@ -108,8 +170,16 @@ export function startOfInstance(
   });
 }
 
+const noInstance = (instanceId: string, backend: string) =>
+  permanent(
+    'ManageInvalidShare',
+    `Backend ${backend} has no service instance ${instanceId}; list them with: hawser instance list`,
+  );
+
 const gone = (error: unknown) => {
-  if (error instanceof WorkflowNotFoundError) return { status: { name: 'NOT_FOUND' } };
+  if (error instanceof WorkflowNotFoundError) {
+    return { status: { name: 'NOT_FOUND' }, memo: undefined };
+  }
   throw error;
 };
 

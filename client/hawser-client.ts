@@ -15,6 +15,8 @@ import {
   ensureInstanceUpdate,
   ensureShareUpdate,
   rebootInstanceUpdate,
+  manageUpdate,
+  unmanageUpdate,
 } from '../workflows/messages.js';
 import {
   differingParameters,
@@ -26,6 +28,7 @@ import {
   type AccessRule,
   type EnsuredShare,
   type InstanceHealth,
+  type ManageRequest,
   type Problem,
   type RebootReport,
   type RebootType,
@@ -51,6 +54,7 @@ import {
   parseAccessSpec,
   parseExistingSnapshot,
   parseInstanceId,
+  parseManageSpec,
   parseRule,
   parseShareFilter,
   parseShareId,
@@ -60,6 +64,7 @@ import {
   parseSnapshotSpec,
   type AccessSpec,
   type ExistingSnapshot,
+  type ManageSpec,
   type ShareFilter,
   type ShareSpec,
   type SnapshotSpec,
@@ -192,6 +197,45 @@ export class HawserClient {
       ...(backend ? [`HawserBackend = '${backend}'`] : []),
       ...(serviceInstance ? [`HawserServiceInstance = '${serviceInstance}'`] : []),
     ]);
+  }
+
+  /**
+   * Takes over what is mounted and exported on a service instance already, and returns the share at once, usually
+   * `manage_starting`; `waitForShare` waits for the rest. The id is the idempotency token: repeating the call
+   * returns the same share, and tries again what ended in `manage_error`. Throws `ShareExists`, `Refused`.
+   */
+  async manageShare(spec: ManageSpec): Promise<ShareView> {
+    const request = parseManageSpec(spec);
+    const { id, backend } = request;
+    try {
+      await this.#shares.call(async () => {
+        await requireWorker(this.temporal, backend);
+        const startWorkflowOperation = startOfManaging(request);
+        await whileServed(this.temporal, backend, () =>
+          this.temporal.workflow.executeUpdateWithStart(manageUpdate, {
+            args: [request],
+            startWorkflowOperation,
+          }),
+        );
+      });
+    } catch (error) {
+      const taken = error instanceof OperationFailed && error.type === 'ShareExists';
+      throw taken ? new ShareExists(id, error.message) : error;
+    }
+    return this.#shares.get(id);
+  }
+
+  /**
+   * Asks for a share to be forgotten while it stays in service, and returns it when that is accepted,
+   * `unmanaging`; `waitUntilUnmanaged` waits for the rest. Throws `ShareNotFound`, `Refused`.
+   */
+  async unmanageShare(id: string): Promise<ShareView> {
+    return this.#shares.ask(parseShareId(id), (share) => share.executeUpdate(unmanageUpdate));
+  }
+
+  /** Waits until a share is forgotten. Throws `OperationFailed` if that failed. */
+  async waitUntilUnmanaged(id: string, options?: WaitOptions<ShareView>): Promise<void> {
+    return this.waitUntilDeleted(id, options);
   }
 
   /**
@@ -439,6 +483,22 @@ function startOf(request: ShareRequest) {
     staticSummary: `${protocol} share ${id}, ${sizeGib} GiB${shareNetwork === null ? '' : `, on ${shareNetwork}`}`,
   });
   // A failed start is reported by the update; nobody else waits for this promise.
+  start.workflowHandle().catch(() => undefined);
+  return start;
+}
+
+function startOfManaging(managed: ManageRequest) {
+  const { id, name, protocol, backend, exportLocation } = managed;
+  const request: ShareRequest = { id, name, protocol, sizeGib: 0, shareNetwork: null, backend };
+  const view = newShareView(request, new Date().toISOString());
+  const start = new WithStartWorkflowOperation('share', {
+    workflowId: shareWorkflowId(id),
+    taskQueue: taskQueue(backend),
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    args: [{ request, managed }],
+    memo: { view: { ...view, status: 'manage_starting' } },
+    staticSummary: `${protocol} share ${id}, taken over from ${exportLocation}`,
+  });
   start.workflowHandle().catch(() => undefined);
   return start;
 }

@@ -5,6 +5,7 @@ export * from './errors.js';
 export type {
   AccessSpec,
   ExistingSnapshot,
+  ManageSpec,
   ShareFilter,
   ShareSpec,
   SnapshotSpec,

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import type {
   AccessLevel,
+  ManageRequest,
   Protocol,
   ShareRequest,
   ShareStatus,
@@ -9,10 +10,12 @@ import type {
 } from '../workflows/model.js';
 import {
   canonicalAddress,
+  manageRequestChecks,
   shareRequestChecks,
   validateAccess,
   validateCinderId,
   validateName,
+  validateExportLocation,
   validateRuleId,
   validateSnapshotId,
 } from '../workflows/validation.js';
@@ -36,6 +39,23 @@ export interface ShareSpec {
   availabilityZone?: string;
   /** Default: none, an empty share. */
   fromSnapshot?: SnapshotRef;
+}
+
+/** What a share that is exported already is taken over with; the rest has defaults. */
+export interface ManageSpec {
+  /** The share's id and the request's idempotency token. Default: a new random one. */
+  id?: string;
+  /** Default: none. */
+  name?: string;
+  protocol: Protocol;
+  /** `ADDRESS:/path` for NFS, `\\ADDRESS\name` for CIFS. */
+  exportLocation: string;
+  /** Default: `generic`. */
+  backend?: string;
+  /** Cinder's. Default: the volume is found by its device. */
+  volumeId?: string | null;
+  /** The service instance that it is on. Default: the one server of a backend that has one for all. */
+  serviceInstance?: string | null;
 }
 
 export interface AccessSpec {
@@ -115,6 +135,32 @@ export function parseShareSpec(spec: ShareSpec): ShareRequest {
   const { sizeGib = NaN } = request;
   refuseIssues(shareRequest.safeParse(request));
   return { ...request, sizeGib };
+}
+
+const manageRequest = z.object({
+  id: checked(manageRequestChecks.id),
+  name: checked(manageRequestChecks.name),
+  protocol: checked(manageRequestChecks.protocol),
+  backend: checked(manageRequestChecks.backend),
+  exportLocation: checked(manageRequestChecks.exportLocation),
+  volumeId: checked(manageRequestChecks.volumeId),
+  serviceInstance: checked(manageRequestChecks.serviceInstance),
+});
+
+/** The whole request; throws `InvalidInput` that names every part that is wrong. */
+export function parseManageSpec(spec: ManageSpec): ManageRequest {
+  const request: ManageRequest = {
+    id: spec.id ?? newId(),
+    name: spec.name ?? '',
+    protocol: spec.protocol,
+    backend: spec.backend ?? 'generic',
+    exportLocation: spec.exportLocation,
+    volumeId: spec.volumeId ?? null,
+    serviceInstance: spec.serviceInstance ?? null,
+  };
+  refuseIssues(manageRequest.safeParse(request));
+  refuseReason('exportLocation', validateExportLocation(request.protocol, request.exportLocation));
+  return request;
 }
 
 /** The rule with its id and its address in canonical form; throws `InvalidInput`. */

@@ -9,6 +9,7 @@ import { InvalidInput, NoWorker, OperationFailed, Refused, type HawserError } fr
 const refusals = new Set([
   'ShareNotAvailable',
   'ShareBusy',
+  'ShareHasSnapshots',
   'RuleExists',
   'RuleNotFound',
   'ShareHasSnapshots',

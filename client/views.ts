@@ -100,6 +100,7 @@ const shareView: z.ZodType<ShareView> = z.object({
       }),
     )
     .default([]),
+  notes: z.array(z.string()).optional(),
   error: problem,
   operation,
   createdAt: z.string(),

@@ -7,6 +7,7 @@ import type {
   Problem,
   RebootReport,
   RebootType,
+  ManageRequest,
   RequirementsReport,
   ServiceInstance,
   ShareRequest,
@@ -58,6 +59,11 @@ export const manageSnapshotUpdate = defineUpdate<
 export const unmanageSnapshotUpdate = defineUpdate<Snapshot, [{ snapshotId: string }]>(
   'unmanageSnapshot',
 );
+/** Starts the share, or finds it: repeating the call returns the same share, and tries again what failed. */
+export const manageUpdate = defineUpdate<ShareView, [ManageRequest]>('manage');
+
+/** Accepted at once; the share's workflow completes when it is forgotten. Everything stays in service. */
+export const unmanageUpdate = defineUpdate<ShareView, []>('unmanage');
 
 /** `createShare` tells its share where it was placed, as soon as it was. */
 export const placedSignal = defineSignal<[ServiceInstance]>('placed');

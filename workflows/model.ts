@@ -67,6 +67,27 @@ export interface ShareRequest {
   fromSnapshot?: SnapshotRef;
 }
 
+/** What a person asks to be taken over: a file system that is mounted and exported already. */
+export interface ManageRequest {
+  id: string;
+  name: string;
+  protocol: Protocol;
+  /** A key under `backends` in hawser.yaml. */
+  backend: string;
+  /** `ADDRESS:/path` for NFS, `\\ADDRESS\name` for CIFS. */
+  exportLocation: string;
+  /** Cinder's; null to find it by the device that is mounted. */
+  volumeId: string | null;
+  /** The service instance that it is on; null for the one server of a backend that has one for all. */
+  serviceInstance: string | null;
+}
+
+/** In what a repeated request to manage differs from the one that was asked before; empty when in nothing. */
+export const differingManageParameters = (wanted: ManageRequest, existing: ManageRequest) =>
+  (
+    ['name', 'protocol', 'backend', 'exportLocation', 'volumeId', 'serviceInstance'] as const
+  ).filter((field) => wanted[field] !== existing[field]);
+
 /** Where a share's files are: on which volume, and where on its service instance. Fixed once it is made. */
 export interface ShareLocation {
   /** Null for a managed share whose file system is on no volume of Cinder's. */
@@ -131,6 +152,8 @@ export interface ShareView extends ShareRequest {
   exportLocations: ExportLocation[];
   accessRules: AccessRule[];
   snapshots: Snapshot[];
+  /** What somebody should know of a share that was taken over: what is not as it was. */
+  notes?: string[];
   error: Problem | null;
   operation: RunningOperation | null;
   /** ISO 8601, UTC. */

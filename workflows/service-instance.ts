@@ -207,7 +207,8 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
 
   setHandler(leaveUpdate, ({ shareId, unmanaged = false }) => {
     view.shares = view.shares.filter((id) => id !== shareId);
-    if (unmanaged && !unmanagedShares().includes(shareId)) {
+    // A server that was there before stays anyway.
+    if (unmanaged && shareNetwork && !unmanagedShares().includes(shareId)) {
       view.unmanagedShares = [...unmanagedShares(), shareId];
     }
     publish();

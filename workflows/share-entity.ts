@@ -10,6 +10,7 @@ import type { SearchAttributePair } from '@temporalio/common';
 import {
   inService,
   newShareView,
+  type ManageRequest,
   type ServiceInstance,
   type ShareLocation,
   type ShareRequest,
@@ -23,6 +24,8 @@ export interface ShareState {
   instance: ServiceInstance | null;
   /** Null before it was made. */
   location: ShareLocation | null;
+  /** What it was asked to take over; absent for a share that was created. */
+  managed?: ManageRequest;
   /** Whether anything of it may be in the cloud. */
   exists: boolean;
   /** How many operations ran: part of each operation's workflow id. */

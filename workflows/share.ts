@@ -11,6 +11,7 @@ import { deleteShare } from './delete-share.js';
 import { createUpdate, deleteShareUpdate, placedSignal } from './messages.js';
 import {
   differingParameters,
+  type ManageRequest,
   type ShareLocation,
   type ShareRequest,
   type ShareView,
@@ -19,6 +20,7 @@ import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
 import { handleAccess } from './share-access.js';
 import { handleEnsure } from './share-ensure.js';
+import { handleManaging, managedShareState, takeOver } from './share-managing.js';
 import {
   attributesOf,
   createShareEntity,
@@ -33,6 +35,8 @@ import { validateShareRequest } from './validation.js';
 
 export interface ShareInput {
   request: ShareRequest;
+  /** What to take over instead of creating it. */
+  managed?: ManageRequest;
   /** Carried over when the workflow continues as new. */
   state?: ShareState;
 }
@@ -48,7 +52,8 @@ export async function share(input: ShareInput): Promise<ShareView> {
 
 async function liveAsShare({
   request,
-  state = newShareState(request),
+  managed,
+  state = managed ? managedShareState(request, managed) : newShareState(request),
 }: ShareInput): Promise<ShareView> {
   const entity = createShareEntity(request, state);
   const { view, queue, publish } = entity;
@@ -58,12 +63,14 @@ async function liveAsShare({
   handleSize(entity);
   handleSnapshots(entity);
   handleEnsure(entity);
+  handleManaging(entity);
   handleDeletion(entity);
 
-  const over = () => view.status === 'deleted';
+  const over = () => view.status === 'deleted' || view.status === 'unmanaged';
 
   publish();
   if (view.status === 'creating') await create(entity);
+  if (view.status === 'manage_starting') await takeOver(entity);
   while (!over()) {
     await condition(() => queue.length > 0 || workflowInfo().continueAsNewSuggested);
     await queue.shift()?.();
@@ -163,8 +170,8 @@ function handleDeletion({ request, state, view, queue, publish, refuse, run }: S
         if (view.status === 'creating') {
           refuse('ShareBusy', 'it is being created; delete it when that ended');
         }
-        if (view.status === 'extending' || view.status === 'shrinking') {
-          refuse('ShareBusy', `it is ${view.status}; delete it when that ended`);
+        if (['extending', 'shrinking', 'manage_starting', 'unmanaging'].includes(view.status)) {
+          refuse('ShareBusy', `its status is ${view.status}; delete it when that ended`);
         }
         if (view.snapshots.length > 0) {
           const ids = view.snapshots.map(({ id }) => id).join(', ');

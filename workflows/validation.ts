@@ -4,7 +4,7 @@
  * `unknown` because a caller of the workflow may send anything.
  */
 import ipaddr from 'ipaddr.js';
-import type { Protocol, ShareRequest } from './model.js';
+import type { ManageRequest, Protocol, ShareRequest } from './model.js';
 
 const MAX_SIZE_GIB = 65_536;
 const MAX_NAME_LENGTH = 255;
@@ -112,6 +112,59 @@ export function validateShareRequest(request: ShareRequest): string | undefined 
     if (reason !== undefined) return reason;
   }
   return undefined;
+}
+
+const checkExportLocation: Check = (value) => {
+  if (typeof value !== 'string' || value === '') return 'the export location is missing';
+  return checkText('export location', value);
+};
+
+const checkVolumeId: Check = (value) =>
+  value === null || (typeof value === 'string' && /^[0-9a-fA-F-]{32,36}$/.test(value))
+    ? undefined
+    : `volume id ${quote(value)} is no id of Cinder's`;
+
+/** The check of each part of a request to manage a share, by the part's name. */
+export const manageRequestChecks: Record<keyof ManageRequest, Check> = {
+  id: checkShareId,
+  name: checkName,
+  protocol: checkProtocol,
+  backend: checkId('backend'),
+  exportLocation: checkExportLocation,
+  volumeId: checkVolumeId,
+  serviceInstance: (value) =>
+    value === null || (typeof value === 'string' && /^[A-Za-z0-9._-]+$/.test(value))
+      ? undefined
+      : `service instance ${quote(value)} is no id`,
+};
+
+/** The first reason why nothing can be managed by this request, or undefined. */
+export function validateManageRequest(request: ManageRequest): string | undefined {
+  const parts = Object.keys(manageRequestChecks) as (keyof ManageRequest)[];
+  for (const part of parts) {
+    const reason = manageRequestChecks[part](request[part]);
+    if (reason !== undefined) return reason;
+  }
+  return validateExportLocation(request.protocol, request.exportLocation);
+}
+
+/** The reason why a share of this protocol cannot be exported there, or undefined. */
+export function validateExportLocation(protocol: Protocol, location: string): string | undefined {
+  if (exportedName(protocol, location) !== undefined) return undefined;
+  const form =
+    protocol === 'NFS'
+      ? 'ADDRESS:/path, the path of letters, digits, ".", "_" and "-"'
+      : String.raw`\\ADDRESS\name, the name of letters, digits, ".", "_" and "-"`;
+  return `export location ${quote(location)} of a ${protocol} share is not of the form ${form}`;
+}
+
+/** The path that an NFS export location names, or the name of a CIFS one's; undefined when it is of no such form. */
+export function exportedName(protocol: Protocol, location: string): string | undefined {
+  if (protocol === 'CIFS') {
+    return /^\\\\[^\\/\s]+\\([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(location)?.[1];
+  }
+  const path = /^[^/\s]+:((?:\/[A-Za-z0-9._-]+)+)\/?$/.exec(location)?.[1];
+  return path?.split('/').some((part) => part === '.' || part === '..') ? undefined : path;
 }
 
 /** The first reason why such a rule cannot be given to a share of this protocol, or undefined. */

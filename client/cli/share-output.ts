@@ -17,6 +17,7 @@ export function shareJson(view: ShareView): Record<string, unknown> {
     exportLocations: view.exportLocations,
     accessRules: view.accessRules,
     snapshots: view.snapshots,
+    ...(view.notes?.length ? { notes: view.notes } : {}),
     error: view.error,
     backend: view.backend,
     ...(view.availabilityZone !== undefined && { availabilityZone: view.availabilityZone }),
@@ -65,6 +66,7 @@ export function describeShare(view: ShareView): string {
       ),
     ],
     ['Snapshots', ...view.snapshots.map(({ id, status }) => `${id}  (${inWords(status)})`)],
+    ['Note', ...(view.notes ?? [])],
   ]);
   return [facts, ...howToMount(view), ...howToAllow(view)].join('\n');
 }

@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { Protocol, ShareStatus, SnapshotRef } from '../../workflows/model.js';
 import { parseShareFilter, parseShareSpec, parseSize, type ShareSpec } from '../input.js';
 import { addEnsureCommand } from './ensure.js';
+import { addManagingCommands } from './share-managing.js';
 import { withSession, type Session } from './session.js';
 import { whileWatched } from './while-watched.js';
 import { describeShare, shareJson, shareTable } from './share-output.js';
@@ -117,6 +118,7 @@ export function addShareCommands(program: Command): void {
     .action(withSession(deleteShare));
 
   addEnsureCommand(share);
+  addManagingCommands(share);
 }
 
 async function create(session: Session, { size, wait, ...spec }: CreateOptions): Promise<void> {

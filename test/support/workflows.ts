@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
-import { createPlacementActivities } from '../../activities/placement.js';
+import { createPlacementActivities, type PlacementActivities } from '../../activities/placement.js';
 import { createEnsuringActivities, type EnsuringActivities } from '../../activities/ensuring.js';
 import type { Activities } from '../../activities/index.js';
 import type { Backend } from '../../activities/backend.js';
@@ -19,9 +19,7 @@ export interface Rig {
   run<T>(story: () => Promise<T>): Promise<T>;
 }
 
-export type Steps = Partial<
-  Omit<Activities, 'joinServiceInstance' | 'leaveServiceInstance' | keyof EnsuringActivities>
->;
+export type Steps = Partial<Omit<Activities, keyof PlacementActivities | keyof EnsuringActivities>>;
 
 /**
  * A worker for the real workflows with fake steps, on a task queue of its own. Joining and leaving a service
@@ -101,6 +99,25 @@ const goodSteps: Steps = {
   serverExists: async () => true,
   waitForSsh: async () => {},
   checkImageRequirements: async () => {},
+  inspectExistingShare: async ({ where }) => ({
+    path: where,
+    device: '/dev/vdb',
+    type: 'ext4',
+    uuid: 'u1',
+    sizeBytes: 900_000_000,
+    serial: 'vol1',
+    exports: ['10.0.0.5(rw,sync,no_root_squash)', '10.0.1.0/24(ro,sync,root_squash)'],
+    section: null,
+    fstab: [],
+    entries: [],
+  }),
+  takeOverShare: async () => {},
+  giveBackShare: async () => {},
+  releaseShare: async () => {},
+  findExistingVolume: async () => ({ volumeId: 'vol1', name: 'old', sizeGib: 3, metadata: {} }),
+  claimVolume: async () => {},
+  restoreVolume: async () => {},
+  releaseVolume: async () => {},
   ensureVolume: async () => ({ volumeId: 'vol1', volumeSizeGib: 1 }),
   findVolume: async () => ({ volumeId: 'vol1', volumeSizeGib: 1 }),
   settleVolume: async () => ({ volumeId: 'vol1', volumeSizeGib: 1 }),

@@ -1,0 +1,159 @@
+import type { InstanceHost } from '../workflows/model.js';
+import { CommandFailed } from '../ssh/errors.js';
+import type { Backends } from './backend.js';
+import { permanent } from './failures.js';
+import { hostScript } from './host-script.js';
+import { exportClients, type Access } from './nfs-exports.js';
+import { shareName } from './share-paths.js';
+
+export type ExistingShareActivities = ReturnType<typeof createExistingShareActivities>;
+
+/** A file system on a service instance that somebody else mounted and exported, as it was found. */
+export interface ExistingShare {
+  path: string;
+  /** `/dev/vdb` */
+  device: string;
+  /** Of the file system: `ext4`, `xfs`… */
+  type: string;
+  uuid: string;
+  sizeBytes: number;
+  /** By which its device is known below /dev/disk/by-id/virtio-…; null when it is not. */
+  serial: string | null;
+  /** What the NFS server exports of it: `CLIENT(options)` each. */
+  exports: string[];
+  /** Its section in Samba's registry, null where it has none. */
+  section: string | null;
+  /** Its lines in fstab. */
+  fstab: string[];
+  /** Where its exports are written down. */
+  entries: { file: string; text: string }[];
+}
+
+interface TakeOver {
+  host: InstanceHost;
+  shareId: string;
+  existing: ExistingShare;
+}
+
+/** File systems that were mounted and exported before Hawser, on their service instance. */
+export function createExistingShareActivities(backends: Backends) {
+  const inspect = hostScript(backends, 'inspect-existing-share', 60_000);
+  const takeOver = hostScript(backends, 'take-over-share', 60_000);
+  const giveBack = hostScript(backends, 'give-back-share', 60_000);
+  const release = hostScript(backends, 'release-share', 60_000);
+
+  return {
+    /** What is mounted there, and how it is exported; `where` is a path, or a name in Samba. Changes nothing. */
+    async inspectExistingShare({
+      host,
+      protocol,
+      where,
+    }: {
+      host: InstanceHost;
+      protocol: 'NFS' | 'CIFS';
+      where: string;
+    }): Promise<ExistingShare> {
+      const facts = factsIn(await inspect(host, protocol, where));
+      const path = facts('path')[0];
+      if (path === undefined) {
+        throw permanent(
+          'ManageInvalidShare',
+          `Samba on ${host.address} has no share ${where} in its registry; shares in smb.conf can be moved there with: net conf import`,
+        );
+      }
+      const [device] = facts('source');
+      if (device === undefined) {
+        throw permanent(
+          'ManageInvalidShare',
+          `Nothing is mounted on ${path} of ${host.address}: a share is a whole file system, mounted where it is exported`,
+        );
+      }
+      return {
+        path,
+        device,
+        type: facts('fstype')[0] ?? '',
+        uuid: facts('uuid')[0] ?? '',
+        sizeBytes: Number(facts('size')[0]),
+        serial: facts('serial')[0] ?? null,
+        exports: facts('export'),
+        section: facts('section').map(decode)[0] ?? null,
+        fstab: facts('fstab'),
+        entries: facts.named('entry ').map(([file, text]) => ({ file, text: decode(text) })),
+      };
+    },
+
+    /**
+     * Makes the file system the share's: our line in fstab, our file of exports to these clients instead of its
+     * entries elsewhere, all at once for clients. Safe to repeat. `ManageInvalidShare` if it is another share's.
+     */
+    async takeOverShare({ host, shareId, existing, rules }: TakeOver & { rules: Access[] }) {
+      const clients = exportClients(rules).map((client) => client.join(' '));
+      const { path, uuid, type, section, entries } = existing;
+      const exported = section === null ? clients.join('\n') : '';
+      await refusedAsInvalid(
+        takeOver(host, shareId, shareName(shareId), path, uuid, type, exported, ...flat(entries)),
+      );
+    },
+
+    /** Puts everything there as it was found, for clients without a gap. Safe to repeat. */
+    async giveBackShare({ host, shareId, existing }: TakeOver): Promise<void> {
+      const { fstab, section, entries } = existing;
+      const sambaName = section === null ? '' : sectionName(section);
+      const name = shareName(shareId);
+      await giveBack(
+        host,
+        shareId,
+        name,
+        fstab.join('\n'),
+        sambaName,
+        section ?? '',
+        ...flat(entries),
+      );
+    },
+
+    /** Takes our mark off the share, which stays mounted and exported. Safe to repeat. */
+    async releaseShare({ host, shareId }: Omit<TakeOver, 'existing'>): Promise<void> {
+      await release(host, shareId);
+    },
+  };
+}
+
+const flat = (entries: ExistingShare['entries']): string[] =>
+  entries.flatMap(({ file, text }) => [file, text]);
+
+/** The exact name that a section begins with: `[Projects]`. */
+const sectionName = (section: string): string => /^\[(.+)\]/.exec(section)?.[1] ?? '';
+
+const decode = (base64: string): string =>
+  Buffer.from(base64, 'base64').toString('utf8').replace(/\n$/, '');
+
+/** Lines `FACT<TAB>VALUE` by fact. */
+function factsIn(text: string) {
+  const all = text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const at = line.indexOf('\t');
+      return [line.slice(0, at), line.slice(at + 1)] as const;
+    });
+  const facts = (name: string): string[] =>
+    all.filter(([fact]) => fact === name).map(([, value]) => value);
+  /** Those whose name begins so, with the rest of it. */
+  facts.named = (prefix: string): [rest: string, value: string][] =>
+    all
+      .filter(([fact]) => fact.startsWith(prefix))
+      .map(([fact, value]) => [fact.slice(prefix.length), value]);
+  return facts;
+}
+
+/** The script's own no is about what was asked for. */
+async function refusedAsInvalid<T>(script: Promise<T>): Promise<T> {
+  try {
+    return await script;
+  } catch (error) {
+    if (error instanceof CommandFailed && error.exitCode === 65) {
+      throw permanent('ManageInvalidShare', error.stderr.trim());
+    }
+    throw error;
+  }
+}

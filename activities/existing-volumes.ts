@@ -1,0 +1,120 @@
+import type { Volume } from '../openstack/block-storage.js';
+import { fillTemplate, type Backends } from './backend.js';
+import { permanent } from './failures.js';
+import { deviceSerial } from './share-paths.js';
+
+export type ExistingVolumeActivities = ReturnType<typeof createExistingVolumeActivities>;
+
+/** A volume as it was before a share was taken over with it. */
+export interface ExistingVolume {
+  volumeId: string;
+  name: string;
+  sizeGib: number;
+  metadata: Record<string, string>;
+}
+
+interface Wanted {
+  backend: string;
+  shareId: string;
+  serverId: string;
+  /** What the caller says it is; null to find it. */
+  volumeId: string | null;
+  /** Of the device that is mounted. */
+  serial: string | null;
+}
+
+const ourKeys = 'hawser:';
+const shareTag = 'hawser:share_id';
+
+/** Cinder: volumes that were there before their shares. */
+export function createExistingVolumeActivities(backends: Backends) {
+  const volumesOn = async ({ backend, serverId }: Wanted): Promise<Volume[]> => {
+    const { compute, blockStorage } = backends(backend).cloud;
+    const attachments = await compute.listAttachments(serverId);
+    const found = await Promise.all(
+      attachments.map(({ volumeId }) => blockStorage.findVolume(volumeId)),
+    );
+    return found.filter((volume) => volume !== undefined);
+  };
+
+  return {
+    /**
+     * The volume that a file system is on, among those of its server: the one named, which its device must not
+     * contradict, else by the device's serial or, where a device has none, by name. Null when it is on none.
+     */
+    async findExistingVolume(wanted: Wanted): Promise<ExistingVolume | null> {
+      const { options } = backends(wanted.backend);
+      const volumes = await volumesOn(wanted);
+      const ownName = fillTemplate(options.volume_name_template, wanted.shareId);
+      const fits = ({ id, name }: Volume): boolean =>
+        wanted.serial === null ? name === ownName : deviceSerial(id) === wanted.serial;
+      const volume = volumes.find((one) =>
+        wanted.volumeId === null ? fits(one) : one.id === wanted.volumeId,
+      );
+      if (wanted.volumeId !== null) requireNamed(wanted, wanted.volumeId, volume, volumes);
+      if (!volume) return null;
+      const { id: volumeId, name, sizeGib, metadata } = volume;
+      return { volumeId, name, sizeGib, metadata };
+    },
+
+    /** Gives the volume the share's name and mark. Safe to repeat. */
+    async claimVolume({
+      backend: name,
+      shareId,
+      volume,
+    }: {
+      backend: string;
+      shareId: string;
+      volume: ExistingVolume;
+    }): Promise<void> {
+      const { cloud, options } = backends(name);
+      await cloud.blockStorage.updateVolume(volume.volumeId, {
+        name: fillTemplate(options.volume_name_template, shareId),
+        metadata: { ...volume.metadata, [shareTag]: shareId, 'hawser:backend': name },
+      });
+    },
+
+    /** Gives the volume its former name and metadata back. Safe to repeat. */
+    async restoreVolume({
+      backend,
+      volume: { volumeId, name, metadata },
+    }: {
+      backend: string;
+      volume: ExistingVolume;
+    }): Promise<void> {
+      await backends(backend).cloud.blockStorage.updateVolume(volumeId, { name, metadata });
+    },
+
+    /** Takes our marks off the share's volume, which stays as it is otherwise. Safe to repeat. */
+    async releaseVolume({ backend, shareId }: { backend: string; shareId: string }): Promise<void> {
+      const { blockStorage } = backends(backend).cloud;
+      for (const { id, metadata } of await blockStorage.listVolumes({
+        metadata: { [shareTag]: shareId },
+      })) {
+        const others = Object.entries(metadata).filter(([key]) => !key.startsWith(ourKeys));
+        await blockStorage.updateVolume(id, { metadata: Object.fromEntries(others) });
+      }
+    },
+  };
+}
+
+function requireNamed(
+  { serverId, serial }: Wanted,
+  volumeId: string,
+  volume: Volume | undefined,
+  volumes: Volume[],
+): void {
+  if (!volume) {
+    const there = volumes.map(({ id }) => id).join(', ');
+    throw permanent(
+      'ManageInvalidShare',
+      `Volume ${volumeId} is not attached to server ${serverId} (attached: ${there || 'none'})`,
+    );
+  }
+  if (serial !== null && serial !== deviceSerial(volumeId)) {
+    throw permanent(
+      'ManageInvalidShare',
+      `The file system is not on volume ${volumeId} as a whole: its device has the serial ${serial}. Name the volume that it is on, or none`,
+    );
+  }
+}

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# give-back-share SHARE-ID NAME FSTAB SAMBA-NAME SECTION [FILE ENTRY]...
+# Puts back what take-over-share replaced: the lines FSTAB, the share in Samba's registry, and the ENTRY of each FILE that
+# exportfs reads. What is exported stays exported throughout.
+root=${HAWSER_ROOT:-}
+share=$1 name=$2 lines=$3 samba_name=$4 section=$5
+shift 5
+fstab=$root/etc/fstab
+own=$root/etc/exports.d/$name.exports
+
+mkdir --parents "$root/run/lock"
+exec 9>"$root/run/lock/hawser-fstab"
+flock 9
+
+text=$(grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" || [[ $? == 1 ]])
+while IFS= read -r line; do
+  [[ -z $line ]] || grep --quiet --fixed-strings --line-regexp -- "$line" <<<"$text" || text+=$'\n'$line
+done <<<"$lines"
+printf '%s\n' "$text" >"$fstab.hawser"
+chmod --reference="$fstab" "$fstab.hawser"
+sync "$fstab.hawser"
+mv "$fstab.hawser" "$fstab"
+sync "${fstab%/*}"
+
+if [[ -n $section ]]; then
+  file=$(mktemp)
+  trap 'rm --force "$file"' EXIT
+  printf '%s\n' "$section" >"$file"
+  net conf import "$file" "$samba_name"
+  smbcontrol smbd reload-config
+else
+  rm --force "$own"
+  while [[ $# -ge 2 ]]; do
+    file=$root$1
+    if [[ ! -f $file || $'\n'$(<"$file")$'\n' != *$'\n'"$2"$'\n'* ]]; then
+      [[ ! -s $file || -z $(tail --bytes=1 "$file") ]] || echo >>"$file"
+      printf '%s\n' "$2" >>"$file"
+      sync "$file"
+    fi
+    shift 2
+  done
+  sync "$root/etc" "$root/etc/exports.d"
+  exportfs -r
+fi

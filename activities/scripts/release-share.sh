@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# release-share SHARE-ID
+# Takes our mark off the share's line in fstab; it stays mounted and exported, now and after each boot.
+root=${HAWSER_ROOT:-}
+share=$1
+fstab=$root/etc/fstab
+
+mkdir --parents "$root/run/lock"
+exec 9>"$root/run/lock/hawser-fstab"
+flock 9
+if grep --quiet --extended-regexp ",x-hawser\.share=${share//./\\.}[ ,]" "$fstab"; then
+  sed --regexp-extended "s/,x-hawser\.share=${share//./\\.}([ ,])/\1/" "$fstab" >"$fstab.hawser"
+  chmod --reference="$fstab" "$fstab.hawser"
+  sync "$fstab.hawser"
+  mv "$fstab.hawser" "$fstab"
+  sync "${fstab%/*}"
+fi

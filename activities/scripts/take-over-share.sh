@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# take-over-share SHARE-ID NAME PATH UUID FSTYPE CLIENTS [FILE ENTRY]...
+# Makes a mounted file system the share's: its line in fstab, and its exports to CLIENTS (lines "CLIENT rw|ro") in a file of
+# its own instead of the ENTRY of each FILE. What is exported stays exported throughout.
+root=${HAWSER_ROOT:-}
+share=$1 name=$2 path=$3 uuid=$4 fstype=$5 clients=$6
+shift 6
+fstab=$root/etc/fstab
+
+replace() { # FILE: by standard input
+  cat >"$1.hawser"
+  chmod --reference="$1" "$1.hawser"
+  sync "$1.hawser"
+  mv "$1.hawser" "$1"
+}
+
+# A file's text without an entry; what is not there counts as taken out.
+without_entry() { # FILE ENTRY
+  local text
+  text=$'\n'$(<"$1")$'\n'
+  text=${text/$'\n'"$2"$'\n'/$'\n'}
+  printf '%s' "${text#$'\n'}"
+}
+
+mkdir --parents "$root/run/lock"
+exec 9>"$root/run/lock/hawser-fstab"
+flock 9
+
+kept=''
+while IFS= read -r line || [[ -n $line ]]; do
+  read -r spec target _ options <<<"$line" || :
+  if [[ $spec != \#* && (${target#"$root"} == "$path" || $spec == "UUID=$uuid") ]]; then
+    if [[ $options =~ x-hawser\.share=([^, ]+) && ${BASH_REMATCH[1]} != "$share" ]]; then
+      echo "$path is share ${BASH_REMATCH[1]} already" >&2
+      exit 65
+    fi
+    continue
+  fi
+  kept+=$line$'\n'
+done <"$fstab"
+printf '%s%s\n' "$kept" "UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2" | replace "$fstab"
+sync "${fstab%/*}"
+
+if [[ -n $clients ]]; then
+  mkdir --parents "$root/etc/exports.d"
+  own=$root/etc/exports.d/$name.exports
+  while read -r client level; do
+    printf '%s %s(%s,sync,no_subtree_check,no_root_squash,mountpoint)\n' "$root$path" "$client" "$level"
+  done <<<"$clients" >"$own.new"
+  sync "$own.new"
+  mv "$own.new" "$own"
+fi
+taken=''
+while [[ $# -ge 2 ]]; do
+  file=$root$1 taken=yes
+  if [[ -f $file && $file != "${own:-}" ]]; then
+    without_entry "$file" "$2" | replace "$file"
+    [[ $1 == /etc/exports || -s $file ]] || rm "$file"
+  fi
+  shift 2
+done
+[[ -z $clients$taken ]] || exportfs -r

@@ -1,0 +1,280 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ExistingShare } from '../../activities/existing-shares.js';
+import { deviceSerial } from '../../activities/share-paths.js';
+import type { InstanceHost } from '../../workflows/model.js';
+import { exportByHand, mountByHand, shareByHand } from '../support/existing-share.js';
+import {
+  bootInstance,
+  failureOf,
+  startActivityRig,
+  type ActivityRig,
+  type Bench,
+} from '../support/activities.js';
+
+let rig: ActivityRig;
+let bench: Bench;
+let host: InstanceHost;
+let volumeId: string;
+let shareId: string;
+let path: string;
+let next = 0;
+
+beforeAll(async () => {
+  rig = await startActivityRig();
+  ({ bench, host } = await bootInstance(rig));
+});
+afterAll(() => rig?.stop());
+
+beforeEach(async () => {
+  next += 1;
+  shareId = `m${next}`;
+  path = `/srv/old-${next}`;
+  volumeId = await volumeByHand(`old ${next}`, { owner: 'finance' });
+  await bench.onHost(host, mountByHand, deviceSerial(volumeId), path);
+});
+
+/** A volume that Hawser knows nothing of, attached. */
+async function volumeByHand(name: string, metadata: Record<string, string>): Promise<string> {
+  const { blockStorage } = rig.operator;
+  const { id } = await blockStorage.createVolume({ name, sizeGib: 1, metadata });
+  await expect.poll(async () => (await blockStorage.getVolume(id)).status).toBe('available');
+  await bench.steps.attachVolume({ backend: bench.backend, serverId: host.serverId, volumeId: id });
+  return id;
+}
+
+const files = () =>
+  bench.onHost(host, 'cd "$r/etc"; grep -r "" fstab exports exports.d; net conf list');
+/** Path, clients and rights, as the kernel would have them. */
+const exported = async () => {
+  const table = await bench.onHost(host, 'exportfs -s | sed "s|^$r||"');
+  return table
+    .split('\n')
+    .filter((line) => line.startsWith(`${path} `))
+    .map((line) => line.replace(/^\S+\s+/, '').replace(/\(.*(r[wo]),.*/, ' $1'))
+    .sort();
+};
+const look = (protocol: 'NFS' | 'CIFS' = 'NFS', where = path) =>
+  bench.steps.inspectExistingShare({ host, protocol, where });
+const take = (existing: ExistingShare, rules: { to: string; level: 'rw' | 'ro' }[]) =>
+  bench.steps.takeOverShare({ host, shareId, existing, rules });
+
+describe('NFS', () => {
+  const clients = '10.0.0.5(rw,no_root_squash,sync,no_subtree_check) 10.0.0.0/24(ro,sync,insecure)';
+  const rules = [
+    { to: '10.0.0.5', level: 'rw' as const },
+    { to: '10.0.0.0/24', level: 'ro' as const },
+  ];
+
+  test('what is mounted and exported is found, and nothing is changed', async () => {
+    await bench.onHost(host, exportByHand, path, clients);
+    const before = await files();
+    const found = await look();
+    expect(found).toMatchObject({
+      path,
+      type: 'ext4',
+      serial: deviceSerial(volumeId),
+      section: null,
+      exports: [
+        expect.stringMatching(/^10\.0\.0\.5\(.*rw.*no_root_squash/),
+        expect.stringMatching(/^10\.0\.0\.0\/24\(.*ro.*root_squash/),
+      ],
+      entries: [{ file: '/etc/exports', text: `${path} ${clients}` }],
+    });
+    expect(found.device).toMatch(/^\/dev\/vd.$/);
+    expect(found.fstab).toEqual([`UUID=${found.uuid} ${path} ext4 defaults,noatime 0 2`]);
+    expect(found.sizeBytes).toBeGreaterThan(0.8 * 2 ** 30);
+    expect(found.sizeBytes).toBeLessThan(2 ** 30);
+    expect(await look()).toEqual(found);
+    expect(await files()).toBe(before);
+  });
+
+  test('it is taken over with its clients, given back as it was, and each twice', async () => {
+    const other = `/srv/other-${next} 10.9.9.9(rw,sync,no_subtree_check)`;
+    await bench.onHost(
+      host,
+      'mkdir -p "$r/srv/other-$1"; echo "$2" >>"$r/etc/exports"',
+      `${next}`,
+      other,
+    );
+    const written = `${path}  \\\n  ${clients}`;
+    await bench.onHost(host, 'echo "$1" >>"$r/etc/exports"; exportfs -r', written);
+    const before = await files();
+    const found = await look();
+    for (const round of ['first', 'second']) {
+      await take(found, rules);
+      expect(await exported(), round).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
+      const now = await files();
+      expect(now, round).toContain(
+        `UUID=${found.uuid} ${path} ext4 defaults,nofail,x-hawser.share=${shareId} 0 2`,
+      );
+      expect(now, round).not.toContain(written);
+      expect(now, round).toContain(other);
+      expect(now.split(found.uuid), round).toHaveLength(2);
+    }
+    const location = { volumeId, path, exportName: 'old', fileSystem: 'ext4' as const };
+    await bench.steps.applyNfsExports({ host, shareId, location, rules });
+    expect(await exported()).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
+
+    for (const round of ['first', 'second']) {
+      await bench.steps.giveBackShare({ host, shareId, existing: found });
+      expect((await files()).split('\n').sort(), round).toEqual(before.split('\n').sort());
+      expect(await exported(), round).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
+    }
+    expect(await look()).toEqual(found);
+  });
+
+  test('a take-over that stopped between two files is finished by the next attempt', async () => {
+    await bench.onHost(host, exportByHand, path, clients);
+    const found = await look();
+    // Our file is in force beside the old line, which exportfs complains about.
+    await bench.onHost(
+      host,
+      'echo "$r$1 10.0.0.5(rw,sync,no_subtree_check,no_root_squash,mountpoint)" >"$r/etc/exports.d/share-$2.exports"',
+      path,
+      shareId,
+    );
+    await take(found, rules);
+    expect(await exported()).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
+  });
+
+  test('a file of exports of its own goes, and another share’s mark is respected', async () => {
+    const file = `by-hand-${next}.exports`;
+    await bench.onHost(
+      host,
+      'echo "$1 $2" >"$r/etc/exports.d/$3"; exportfs -r',
+      path,
+      clients,
+      file,
+    );
+    const found = await look();
+    expect(found.entries).toEqual([{ file: `/etc/exports.d/${file}`, text: `${path} ${clients}` }]);
+    await take(found, rules);
+    expect(await bench.onHost(host, 'ls "$r/etc/exports.d"')).not.toContain(file);
+    const mine = await files();
+    const second = { host, shareId: 'another', existing: found, rules };
+    expect(await failureOf(bench.steps.takeOverShare(second))).toMatchObject({
+      type: 'ManageInvalidShare',
+      message: `${path} is share ${shareId} already`,
+      nonRetryable: true,
+    });
+    expect(await files()).toBe(mine);
+    for (const round of ['first', 'second']) {
+      await bench.steps.releaseShare({ host, shareId });
+      expect(await exported(), round).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
+      expect(await files(), round).toContain(`${path} ext4 defaults,nofail 0 2`);
+    }
+    expect((await look()).entries).toEqual([
+      expect.objectContaining({ file: `/etc/exports.d/share-${shareId}.exports` }),
+      expect.objectContaining({ file: `/etc/exports.d/share-${shareId}.exports` }),
+    ]);
+  });
+
+  test('what is not mounted is no share', async () => {
+    await bench.onHost(host, 'mkdir -p "$r/srv/nothing"');
+    expect(await failureOf(look('NFS', '/srv/nothing'))).toMatchObject({
+      type: 'ManageInvalidShare',
+      message: expect.stringContaining('Nothing is mounted on /srv/nothing') as string,
+    });
+  });
+});
+
+describe('CIFS', () => {
+  test('a share of the registry is found, taken over and given back', async () => {
+    const name = `Old-${next}`;
+    await bench.onHost(host, shareByHand, name, path, '127.0.0.1 10.0.0.5');
+    const before = await files();
+    const found = await look('CIFS', name.toLowerCase());
+    expect(found).toMatchObject({ path, type: 'ext4', exports: [], entries: [] });
+    expect(found.section).toContain(`[${name}]`);
+    expect(found.section).toContain('create mask = 0660');
+    const rules = [{ to: '10.0.0.5', level: 'rw' as const }];
+    const location = { volumeId, path, exportName: name, fileSystem: 'ext4' as const };
+    for (const round of ['first', 'second']) {
+      await take(found, rules);
+      const locations = await bench.steps.applyCifsShare({ host, shareId, location, rules });
+      expect(locations, round).toEqual([
+        { path: `\\\\${host.address}\\${name}`, adminOnly: false },
+      ]);
+    }
+    expect(await files()).not.toContain('create mask');
+    for (const round of ['first', 'second']) {
+      await bench.steps.giveBackShare({ host, shareId, existing: found });
+      expect((await files()).split('\n').sort(), round).toEqual(before.split('\n').sort());
+    }
+  });
+
+  test('what is not in the registry is no share', async () => {
+    expect(await failureOf(look('CIFS', 'nothing'))).toMatchObject({
+      type: 'ManageInvalidShare',
+      message: expect.stringContaining('no share nothing in its registry') as string,
+    });
+  });
+});
+
+describe('the volume', () => {
+  const find = (more: { volumeId?: string | null; serial?: string | null } = {}) =>
+    bench.steps.findExistingVolume({
+      backend: bench.backend,
+      shareId,
+      serverId: host.serverId,
+      volumeId: null,
+      serial: deviceSerial(volumeId),
+      ...more,
+    });
+  const seen = async () => {
+    const { name, metadata } = await rig.operator.blockStorage.getVolume(volumeId);
+    return { name, metadata };
+  };
+
+  test('is known by its device, or by what it is said to be', async () => {
+    const found = { volumeId, name: `old ${next}`, sizeGib: 1, metadata: { owner: 'finance' } };
+    expect(await find()).toEqual(found);
+    expect(await find({ volumeId })).toEqual(found);
+    expect(await find({ volumeId, serial: null })).toEqual(found);
+    expect(await find({ serial: '0123456789' })).toBeNull();
+    expect(await find({ serial: null })).toBeNull();
+    await rig.operator.blockStorage.updateVolume(volumeId, { name: `manila-share-${shareId}` });
+    expect(await find({ serial: null })).toMatchObject({ volumeId });
+  });
+
+  test('that is not the one named, or not attached, is refused', async () => {
+    expect(
+      await failureOf(find({ volumeId, serial: `${deviceSerial(volumeId)}-part1` })),
+    ).toMatchObject({
+      type: 'ManageInvalidShare',
+      message: expect.stringContaining('as a whole') as string,
+    });
+    const elsewhere = '11111111-2222-4333-8444-555555555555';
+    expect(await failureOf(find({ volumeId: elsewhere }))).toMatchObject({
+      type: 'ManageInvalidShare',
+      message: expect.stringMatching(/not attached.*attached: /) as string,
+    });
+  });
+
+  test('is named and marked, given back as it was, and let go of, each twice', async () => {
+    const volume = await find();
+    if (!volume) throw new Error('no volume');
+    const { backend } = bench;
+    for (const round of ['first', 'second']) {
+      await bench.steps.claimVolume({ backend, shareId, volume });
+      expect(await seen(), round).toEqual({
+        name: `manila-share-${shareId}`,
+        metadata: { owner: 'finance', 'hawser:share_id': shareId, 'hawser:backend': backend },
+      });
+    }
+    expect(await bench.steps.findVolume({ backend, shareId })).toEqual({ volumeId });
+    for (const round of ['first', 'second']) {
+      await bench.steps.restoreVolume({ backend, volume });
+      expect(await seen(), round).toEqual({ name: `old ${next}`, metadata: { owner: 'finance' } });
+    }
+    await bench.steps.claimVolume({ backend, shareId, volume });
+    for (const round of ['first', 'second']) {
+      await bench.steps.releaseVolume({ backend, shareId });
+      expect(await seen(), round).toEqual({
+        name: `manila-share-${shareId}`,
+        metadata: { owner: 'finance' },
+      });
+    }
+    expect(await bench.steps.findVolume({ backend, shareId })).toBeUndefined();
+  });
+});

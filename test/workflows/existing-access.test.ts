@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { accessOfExports, accessOfSection } from '../../workflows/existing-access.js';
+import { exportedName, validateExportLocation } from '../../workflows/validation.js';
+
+const ours =
+  'sync,wdelay,hide,no_subtree_check,mountpoint,sec=sys,rw,secure,no_root_squash,no_all_squash';
+
+describe('exports', () => {
+  test('become rules for their addresses, each at its level', () => {
+    const { rules, obstacles, notes } = accessOfExports([
+      `10.0.0.5(${ours})`,
+      `10.0.1.0/255.255.255.0(${ours.replace('rw', 'ro')})`,
+      `2001:DB8::/32(${ours})`,
+      `*(${ours.replace('rw', 'ro')})`,
+    ]);
+    expect(rules).toEqual([
+      { to: '10.0.0.5', level: 'rw' },
+      { to: '10.0.1.0/24', level: 'ro' },
+      { to: '2001:db8::/32', level: 'rw' },
+      { to: '0.0.0.0/0', level: 'ro' },
+    ]);
+    expect([...obstacles, ...notes]).toEqual([]);
+  });
+
+  test('what they had beyond ours is told', () => {
+    const { notes, obstacles } = accessOfExports([
+      '10.0.0.5(rw,async,root_squash,insecure,anonuid=1000)',
+    ]);
+    expect(notes).toEqual([
+      'the export to 10.0.0.5 had async, root_squash, insecure, anonuid=1000, which Hawser does not keep',
+    ]);
+    expect(obstacles).toEqual([]);
+  });
+
+  test.each([
+    ['client.example.org(rw)', /client\.example\.org, and rules are for addresses/],
+    ['*.example.org(rw)', /\*\.example\.org/],
+    ['@hosts(rw)', /@hosts/],
+    ['10.0.0.5(rw,fsid=7)', /fsid=7/],
+    ['10.0.0.5(rw,sec=krb5p)', /sec=krb5p/],
+  ])('%s stands in the way', (line, reason) => {
+    expect(accessOfExports([line]).obstacles).toEqual([expect.stringMatching(reason)]);
+  });
+});
+
+describe("a section of Samba's registry", () => {
+  const section = (...lines: string[]) =>
+    ['[Old]', '\tpath = /srv/old', ...lines.map((line) => `\t${line}`)].join('\n');
+  const open = ['read only = no', 'guest ok = yes', 'hosts deny = ALL'];
+
+  test('becomes rules for those it lets in, and this host is none of them', () => {
+    const { rules, obstacles, notes } = accessOfSection(
+      section(
+        ...open,
+        'hosts allow = 127.0.0.1, 10.0.0.5 10.1. 10.2.0.0/255.255.0.0 2001:db8::/32',
+      ),
+    );
+    expect(rules.map(({ to, level }) => `${to} ${level}`)).toEqual([
+      '10.0.0.5 rw',
+      '10.1.0.0/16 rw',
+      '10.2.0.0/16 rw',
+      '2001:db8::/32 rw',
+    ]);
+    expect([...obstacles, ...notes]).toEqual([]);
+  });
+
+  test('without a list is open to everyone, unless it is shut', () => {
+    const everyone = [
+      { to: '0.0.0.0/0', level: 'rw' },
+      { to: '::/0', level: 'rw' },
+    ];
+    const free = ['read only = no', 'guest ok = yes'];
+    expect(accessOfSection(section(...free)).rules).toEqual(everyone);
+    expect(accessOfSection(section(...open, 'hosts allow = ALL')).rules).toEqual(everyone);
+    expect(accessOfSection(section(...open)).rules).toEqual([]);
+    expect(accessOfSection(section(...free, 'available = no')).rules).toEqual([]);
+  });
+
+  test('what it had beyond ours is told', () => {
+    const { notes } = accessOfSection(
+      section('read only = no', 'hosts allow = 10.0.0.5', 'create mask = 0660'),
+    );
+    expect(notes).toEqual([
+      'the share had create mask = 0660, which Hawser does not keep',
+      'clients had to log in; whom a rule names now comes in as a guest',
+    ]);
+  });
+
+  test.each([
+    [['guest ok = yes', 'hosts allow = 10.0.0.5'], /read only/],
+    [[...open, 'hosts allow = 10.0. EXCEPT 10.0.0.7'], /EXCEPT/],
+    [[...open, 'hosts allow = client.example.org'], /client\.example\.org/],
+    [['read only = no', 'guest ok = yes', 'hosts deny = 10.0.0.7'], /hosts deny = 10\.0\.0\.7/],
+    [[...open, 'valid users = alice', 'hosts allow = 10.0.0.5'], /valid users = alice/],
+  ])('%j stands in the way', (lines, reason) => {
+    expect(accessOfSection(section(...lines)).obstacles).toContainEqual(
+      expect.stringMatching(reason),
+    );
+  });
+});
+
+test.each([
+  ['NFS', '10.0.0.5:/srv/old', '/srv/old'],
+  ['NFS', '[2001:db8::5]:/srv/old/', '/srv/old'],
+  ['NFS', 'nas.example.org:/old', '/old'],
+  ['CIFS', '\\\\10.0.0.5\\Old', 'Old'],
+] as const)('a %s location %s names %s', (protocol, location, name) => {
+  expect(exportedName(protocol, location)).toBe(name);
+});
+
+test.each([
+  ['NFS', '10.0.0.5:/'],
+  ['NFS', '/srv/old'],
+  ['NFS', '10.0.0.5:/srv/../etc'],
+  ['NFS', '10.0.0.5:/srv/o ld'],
+  ['NFS', '\\\\10.0.0.5\\Old'],
+  ['CIFS', '//10.0.0.5/Old'],
+  ['CIFS', '\\\\10.0.0.5\\Old\\deeper'],
+  ['CIFS', '\\\\10.0.0.5\\a;b'],
+] as const)('a %s location %s is refused, with the form it should have', (protocol, location) => {
+  expect(validateExportLocation(protocol, location)).toMatch(/is not of the form .*ADDRESS/);
+});

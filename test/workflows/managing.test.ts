@@ -1,0 +1,404 @@
+import { randomUUID } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import { expect, test } from 'vitest';
+import type { Backend } from '../../activities/backend.js';
+import { HawserClient, type ShareView } from '../../client/index.js';
+import {
+  newShareView,
+  commonInstanceId,
+  shareWorkflowId,
+  taskQueue,
+} from '../../workflows/model.js';
+import type { share } from '../../workflows/share.js';
+import { createRig, type Rig, type Steps } from '../support/workflows.js';
+
+const common = { driver_handles_share_servers: false };
+
+async function withBackend(
+  steps: Steps,
+  story: (rig: Rig, client: HawserClient) => Promise<void>,
+  options: Partial<Backend['options']> = common,
+): Promise<Rig> {
+  const rig = await createRig(steps, options);
+  await rig.run(() => story(rig, new HawserClient(rig.client)));
+  return rig;
+}
+
+const specFor = ({ backend }: Rig) =>
+  ({
+    id: randomUUID(),
+    protocol: 'NFS',
+    exportLocation: '10.254.0.5:/srv/old',
+    backend,
+  }) as const;
+
+const fails = async (): Promise<never> => {
+  throw ApplicationFailure.nonRetryable('no luck', 'CommandFailed');
+};
+
+const undos = ['giveBackShare', 'restoreVolume'];
+const touching = [
+  'deleteVolume',
+  'detachVolume',
+  'unmountShare',
+  'removeCifsShare',
+  'formatVolume',
+];
+
+const sharesOn = async (client: HawserClient, { backend }: Rig) =>
+  (await client.getInstance(commonInstanceId(backend))).shares;
+
+test('what is exported becomes a share with its rules, and a repeat is the same share', async () => {
+  const { calls } = await withBackend({}, async (rig, client) => {
+    const spec = specFor(rig);
+    expect(await client.manageShare(spec)).toMatchObject({ id: spec.id });
+    const view = await client.waitForShare(spec.id);
+    expect(view).toMatchObject({
+      status: 'available',
+      sizeGib: 3,
+      volumeSizeGib: 3,
+      volumeId: 'vol1',
+      shareNetwork: null,
+      serviceInstance: commonInstanceId(rig.backend),
+      accessRules: [
+        { to: '10.0.0.5', level: 'rw', state: 'active' },
+        { to: '10.0.1.0/24', level: 'ro', state: 'active' },
+      ],
+      notes: [
+        expect.stringContaining('root_squash'),
+        expect.stringContaining('10.254.0.5:/srv/old'),
+      ],
+      error: null,
+    });
+    expect(new Set(view.accessRules.map(({ id }) => id)).size).toBe(2);
+    expect(await client.manageShare(spec)).toEqual(view);
+    expect(await sharesOn(client, rig)).toEqual([spec.id]);
+    await client.denyAccess(spec.id, view.accessRules[0]?.id ?? '');
+    expect((await client.getShare(spec.id)).accessRules).toHaveLength(1);
+  });
+  expect(calls.filter((name) => name === 'takeOverShare')).toHaveLength(1);
+  expect(calls.filter((name) => [...undos, ...touching].includes(name))).toEqual([]);
+});
+
+test('the size is that of the file system where no volume is', async () => {
+  const { calls } = await withBackend(
+    { findExistingVolume: async () => null },
+    async (rig, client) => {
+      const spec = specFor(rig);
+      await client.manageShare(spec);
+      expect(await client.waitForShare(spec.id)).toMatchObject({
+        sizeGib: 1,
+        volumeSizeGib: null,
+        volumeId: null,
+        notes: expect.arrayContaining([expect.stringContaining('cannot be resized')]) as string[],
+      });
+    },
+  );
+  expect(calls).not.toContain('claimVolume');
+});
+
+test.each([
+  ['inspectExistingShare', []],
+  ['findExistingVolume', []],
+  ['claimVolume', ['restoreVolume']],
+  ['takeOverShare', ['giveBackShare', 'restoreVolume']],
+  ['applyNfsExports', ['giveBackShare', 'restoreVolume']],
+] as const)(
+  'a failure at %s leaves everything as it was, and is tried again',
+  async (step, undone) => {
+    let failing = true;
+    const { calls } = await withBackend(
+      {
+        [step]: async () => {
+          if (failing) await fails();
+          return step === 'inspectExistingShare'
+            ? { path: '/srv/old', type: 'ext4', section: null, exports: [], fstab: [], entries: [] }
+            : step === 'findExistingVolume'
+              ? null
+              : [];
+        },
+      },
+      async (rig, client) => {
+        const spec = specFor(rig);
+        await client.manageShare(spec);
+        await expect(client.waitForShare(spec.id)).rejects.toMatchObject({
+          type: 'CommandFailed',
+          message: expect.stringContaining('manage_error') as string,
+        });
+        expect(rig.calls.filter((name) => undos.includes(name))).toEqual(undone);
+        expect(await sharesOn(client, rig)).toEqual([]);
+        failing = false;
+        await client.manageShare(spec);
+        expect(await client.waitForShare(spec.id)).toMatchObject({
+          status: 'available',
+          error: null,
+        });
+        expect(await sharesOn(client, rig)).toEqual([spec.id]);
+      },
+    );
+    expect(calls.filter((name) => touching.includes(name))).toEqual([]);
+  },
+);
+
+test('one that could not be managed is deleted by forgetting it', async () => {
+  const { calls } = await withBackend({ takeOverShare: fails }, async (rig, client) => {
+    const spec = specFor(rig);
+    await client.manageShare(spec);
+    await client.waitForShare(spec.id).catch(() => undefined);
+    await client.deleteShare(spec.id);
+    await client.waitUntilDeleted(spec.id);
+  });
+  expect(calls.slice(-2)).toEqual(['giveBackShare', 'restoreVolume']);
+});
+
+test('what could not be undone is named, and unmanaging takes the marks off', async () => {
+  let stuck = true;
+  const { calls } = await withBackend(
+    {
+      takeOverShare: fails,
+      restoreVolume: async () => {
+        if (stuck) await fails();
+      },
+    },
+    async (rig, client) => {
+      const spec = specFor(rig);
+      await client.manageShare(spec);
+      await expect(client.waitForShare(spec.id)).rejects.toMatchObject({ type: 'UndoIncomplete' });
+      stuck = false;
+      await client.unmanageShare(spec.id);
+      await client.waitUntilUnmanaged(spec.id);
+      expect(await sharesOn(client, rig)).toEqual([]);
+    },
+  );
+  expect(calls.slice(-1)).toEqual(['releaseVolume']);
+});
+
+test.each([
+  [{ type: 'xfs' }, /file system is xfs/],
+  [{ path: '/srv/my old' }, /its path is/],
+  [
+    { fstab: ['UUID=u1 /srv/old ext4 defaults,nofail,x-hawser.share=mine 0 2'] },
+    /share mine already/,
+  ],
+  [{ exports: ['@hosts(rw)'] }, /@hosts/],
+])('%j cannot become a share, and nothing is touched', async (found, reason) => {
+  const base = { path: '/srv/old', device: '/dev/vdb', uuid: 'u1', sizeBytes: 1, serial: 's' };
+  const lists = { exports: [], section: null, fstab: [], entries: [] };
+  const { calls } = await withBackend(
+    { inspectExistingShare: async () => ({ ...base, type: 'ext4', ...lists, ...found }) },
+    async (rig, client) => {
+      const spec = specFor(rig);
+      await client.manageShare(spec);
+      await expect(client.waitForShare(spec.id)).rejects.toMatchObject({
+        type: 'ManageInvalidShare',
+        message: expect.stringMatching(reason) as string,
+      });
+    },
+  );
+  expect(calls.at(-1)).toBe('inspectExistingShare');
+});
+
+test('the volume of another share is refused while that share is there', async () => {
+  let tags: Record<string, string> = {};
+  const { calls } = await withBackend(
+    {
+      findExistingVolume: async () => ({
+        volumeId: 'vol1',
+        name: 'old',
+        sizeGib: 1,
+        metadata: tags,
+      }),
+    },
+    async (rig, client) => {
+      const first = specFor(rig);
+      await client.manageShare(first);
+      await client.waitForShare(first.id);
+      tags = { 'hawser:share_id': first.id };
+      const second = specFor(rig);
+      await client.manageShare(second);
+      await expect(client.waitForShare(second.id)).rejects.toThrow(`is that of share ${first.id}`);
+      await client.unmanageShare(first.id);
+      await client.waitUntilUnmanaged(first.id);
+      await client.manageShare(second);
+      await client.waitForShare(second.id);
+    },
+  );
+  expect(calls.filter((name) => name === 'claimVolume')).toHaveLength(2);
+});
+
+test('an id keeps its first meaning', async () => {
+  await withBackend({ resolveShareNetwork: async () => null }, async (rig, client) => {
+    const spec = specFor(rig);
+    await client.manageShare(spec);
+    await client.waitForShare(spec.id);
+    await expect(
+      client.manageShare({ ...spec, exportLocation: '10.254.0.5:/srv/other' }),
+    ).rejects.toMatchObject({
+      type: 'ShareExists',
+      message: expect.stringContaining('exportLocation') as string,
+    });
+    const made = {
+      id: randomUUID(),
+      protocol: 'NFS',
+      sizeGib: 1,
+      backend: rig.backend,
+    } as const;
+    await client.createShare(made);
+    await client.waitForShare(made.id);
+    await expect(client.manageShare({ ...spec, id: made.id })).rejects.toMatchObject({
+      type: 'ShareExists',
+    });
+    await expect(client.manageShare({ ...spec, exportLocation: '/srv/old' })).rejects.toMatchObject(
+      {
+        type: 'InvalidInput',
+      },
+    );
+  });
+});
+
+test('a managed share is deleted like any other', async () => {
+  const { calls } = await withBackend({}, async (rig, client) => {
+    const spec = specFor(rig);
+    await client.manageShare(spec);
+    await client.waitForShare(spec.id);
+    await client.deleteShare(spec.id);
+    await client.waitUntilDeleted(spec.id);
+  });
+  expect(calls.slice(-5)).toEqual([
+    'applyNfsExports',
+    'unmountShare',
+    'findVolume',
+    'detachVolume',
+    'deleteVolume',
+  ]);
+});
+
+/** With share servers: a share, and its instance's id. */
+async function created(rig: Rig, client: HawserClient): Promise<ShareView> {
+  const spec = { id: randomUUID(), protocol: 'NFS', sizeGib: 1, backend: rig.backend } as const;
+  await client.createShare({ ...spec, shareNetwork: 'net' });
+  return client.waitForShare(spec.id);
+}
+
+test('an unmanaged share is forgotten, untouched, and its instance stays for it', async () => {
+  const { calls } = await withBackend(
+    {},
+    async (rig, client) => {
+      const { id, serviceInstance } = await created(rig, client);
+      await client.unmanageShare(id);
+      await client.waitUntilUnmanaged(id);
+      await expect(client.getShare(id)).rejects.toMatchObject({ type: 'ShareNotFound' });
+      const result = await rig.client.workflow.getHandle(shareWorkflowId(id)).result();
+      expect(result).toMatchObject({ status: 'unmanaged' });
+
+      const instanceId = serviceInstance ?? '';
+      expect(await client.getInstance(instanceId)).toMatchObject({
+        shares: [],
+        unmanagedShares: [id],
+      });
+      await expect(client.deleteInstance(instanceId)).rejects.toMatchObject({
+        name: 'Refused',
+        type: 'InstanceInUse',
+        message: expect.stringContaining(id) as string,
+      });
+      // Managed again, it is on that instance, which has to be named.
+      const spec = { id, protocol: 'NFS', exportLocation: '10.254.0.5:/shares/x' } as const;
+      await client.manageShare({ ...spec, backend: rig.backend });
+      await expect(client.waitForShare(id)).rejects.toThrow('hawser instance list');
+      await client.deleteShare(id);
+      await client.waitUntilDeleted(id);
+      await client.manageShare({ ...spec, backend: rig.backend, serviceInstance: instanceId });
+      expect(await client.waitForShare(id)).toMatchObject({
+        status: 'available',
+        serviceInstance: instanceId,
+        shareNetwork: 'n1/s1',
+      });
+    },
+    {},
+  );
+  expect(calls.filter((name) => touching.includes(name))).toEqual(['formatVolume']);
+});
+
+test('an instance with an unmanaged share is not removed when it is idle', async () => {
+  const idle = {
+    automatic_share_server_cleanup: true,
+    unused_share_server_cleanup_interval: 1 / 60,
+  };
+  const { calls } = await withBackend(
+    {},
+    async (rig, client) => {
+      const { id, serviceInstance } = await created(rig, client);
+      await client.unmanageShare(id);
+      await client.waitUntilUnmanaged(id);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      expect((await client.getInstance(serviceInstance ?? '')).status).toBe('active');
+    },
+    idle,
+  );
+  expect(calls).not.toContain('deleteServer');
+});
+
+test('unmanaging that failed keeps the share, and is tried again', async () => {
+  let failing = true;
+  await withBackend(
+    {
+      releaseShare: async () => {
+        if (failing) await fails();
+      },
+    },
+    async (rig, client) => {
+      const { id } = await created(rig, client);
+      await client.unmanageShare(id);
+      await expect(client.waitUntilUnmanaged(id)).rejects.toThrow('unmanage_error');
+      expect(await client.getShare(id)).toMatchObject({ status: 'unmanage_error' });
+      failing = false;
+      await client.unmanageShare(id);
+      await client.waitUntilUnmanaged(id);
+    },
+    {},
+  );
+});
+
+test('a share with snapshots is not unmanaged', async () => {
+  await withBackend({}, async (rig, client) => {
+    const { id, protocol, backend } = specFor(rig);
+    const request = { id, name: '', protocol, sizeGib: 1, shareNetwork: null, backend };
+    const createdAt = new Date().toISOString();
+    const snapshot = {
+      id: 'monday',
+      name: '',
+      status: 'available',
+      sizeGib: 1,
+      createdAt,
+    } as const;
+    const snapshots = [{ ...snapshot, volumeSnapshotId: 'c1', error: null }];
+    const view = { ...newShareView(request, createdAt), status: 'available', snapshots } as const;
+    await rig.client.workflow.start<typeof share>('share', {
+      workflowId: shareWorkflowId(id),
+      taskQueue: taskQueue(backend),
+      args: [
+        { request, state: { view, instance: null, location: null, exists: true, operations: 0 } },
+      ],
+      memo: { view },
+    });
+    await expect(client.unmanageShare(id)).rejects.toMatchObject({
+      type: 'ShareHasSnapshots',
+      message: expect.stringContaining('monday') as string,
+    });
+  });
+});
+
+test('a share that could not be created is not unmanaged but deleted', async () => {
+  await withBackend(
+    { ensureVolume: fails },
+    async (rig, client) => {
+      const failed = await created(rig, client).catch(() => undefined);
+      expect(failed).toBeUndefined();
+      const [share] = await client.listShares({ backend: rig.backend });
+      await expect(client.unmanageShare(share?.id ?? '')).rejects.toMatchObject({
+        type: 'ShareNotAvailable',
+      });
+    },
+    {},
+  );
+});

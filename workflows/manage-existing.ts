@@ -1,0 +1,181 @@
+import { ApplicationFailure, proxyActivities, uuid4 } from '@temporalio/workflow';
+import type { CifsExportActivities } from '../activities/cifs-exports.js';
+import type { ExistingShare, ExistingShareActivities } from '../activities/existing-shares.js';
+import type { ExistingVolume, ExistingVolumeActivities } from '../activities/existing-volumes.js';
+import type { NfsExportActivities } from '../activities/nfs-exports.js';
+import type { PlacementActivities } from '../activities/placement.js';
+import { cloudCall, entityCall, promptCommand } from './activity-options.js';
+import { accessOfExports, accessOfSection, type ExistingAccess } from './existing-access.js';
+import {
+  commonInstanceId,
+  type AccessRule,
+  type ExportLocation,
+  type ManageRequest,
+  type ServiceInstance,
+  type ShareLocation,
+} from './model.js';
+import { step } from './step.js';
+import { undoOnFailure } from './undo-on-failure.js';
+import { exportedName } from './validation.js';
+
+const { joinForManaging, leaveServiceInstance, shareIsThere } =
+  proxyActivities<PlacementActivities>(entityCall);
+const { findExistingVolume, claimVolume, restoreVolume } =
+  proxyActivities<ExistingVolumeActivities>(cloudCall);
+const { inspectExistingShare, takeOverShare, giveBackShare } =
+  proxyActivities<ExistingShareActivities>(promptCommand);
+const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
+const { applyCifsShare } = proxyActivities<CifsExportActivities>(promptCommand);
+
+export interface ManagedShare {
+  instance: ServiceInstance;
+  location: ShareLocation;
+  /** `NETWORK/SUBNET`, null on a server for all. */
+  shareNetwork: string | null;
+  sizeGib: number;
+  volumeSizeGib: number | null;
+  exportLocations: ExportLocation[];
+  accessRules: AccessRule[];
+  notes: string[];
+}
+
+/**
+ * Takes over a file system that is mounted and exported on a service instance already, with whom it lets in; clients do
+ * not notice. Everything is as it was if it fails.
+ */
+export async function manageExisting(request: ManageRequest): Promise<ManagedShare> {
+  const { id: shareId, backend, protocol, exportLocation } = request;
+  const where = exportedName(protocol, exportLocation) ?? '';
+
+  return undoOnFailure(async (onFailure) => {
+    const instanceId = request.serviceInstance ?? commonInstanceId(backend);
+    onFailure(() => leaveServiceInstance({ backend, instanceId, shareId }));
+    const joined = await joinForManaging.executeWithOptions(
+      step(`take a place on service instance ${instanceId}`),
+      [{ backend, instanceId: request.serviceInstance, shareId }],
+    );
+    if ('full' in joined) {
+      throw invalid('InstanceFull', `service instance ${instanceId} has no place left`, request);
+    }
+    const { instance: host, shareNetwork } = joined;
+
+    const existing = await inspectExistingShare.executeWithOptions(
+      step(`look at ${where} on ${host.address}`),
+      [{ host, protocol, where }],
+    );
+    const access = accessOf(existing);
+    const fileSystem = requireUsable(request, existing, access);
+
+    const volume = await findExistingVolume.executeWithOptions(
+      step(`find the volume of ${existing.device}`),
+      [
+        {
+          backend,
+          shareId,
+          serverId: host.serverId,
+          volumeId: request.volumeId,
+          serial: existing.serial,
+        },
+      ],
+    );
+    if (volume) {
+      await requireNobodys(request, volume);
+      onFailure(() => restoreVolume({ backend, volume }));
+      await claimVolume.executeWithOptions(step(`name and mark volume ${volume.volumeId}`), [
+        { backend, shareId, volume },
+      ]);
+    }
+
+    const { path } = existing;
+    const rules = access.rules;
+    onFailure(() => giveBackShare({ host, shareId, existing }));
+    await takeOverShare.executeWithOptions(step(`take over ${path} on ${host.address}`), [
+      { host, shareId, existing, rules },
+    ]);
+    const location: ShareLocation = {
+      volumeId: volume?.volumeId ?? null,
+      path,
+      exportName: protocol === 'CIFS' ? where : path.slice(path.lastIndexOf('/') + 1),
+      fileSystem,
+    };
+    const apply = protocol === 'CIFS' ? applyCifsShare : applyNfsExports;
+    const exportLocations = await apply.executeWithOptions(
+      step(`export by ${protocol} to ${rules.length} address(es), as before`),
+      [{ host, shareId, location, rules }],
+    );
+    return {
+      instance: host,
+      location,
+      shareNetwork,
+      sizeGib: volume?.sizeGib ?? Math.ceil(existing.sizeBytes / 2 ** 30),
+      volumeSizeGib: volume?.sizeGib ?? null,
+      exportLocations,
+      accessRules: rules.map((rule) => ({ id: uuid4(), ...rule, state: 'active' })),
+      notes: [...access.notes, ...notesOn(request, existing, volume, exportLocations)],
+    };
+  });
+}
+
+const accessOf = ({ section, exports }: ExistingShare): ExistingAccess =>
+  section === null ? accessOfExports(exports) : accessOfSection(section);
+
+const invalid = (type: string, reason: string, { id, exportLocation }: ManageRequest) =>
+  ApplicationFailure.nonRetryable(`${exportLocation} can't become share ${id}: ${reason}`, type);
+
+/** Refuses what Hawser could not go on with, naming all of it; answers with the kind of file system. */
+function requireUsable(
+  request: ManageRequest,
+  { type, path, fstab }: ExistingShare,
+  { obstacles }: ExistingAccess,
+): ShareLocation['fileSystem'] {
+  const reasons = [...obstacles];
+  const other = fstab
+    .map((line) => /[ ,]x-hawser\.share=([^, ]+)/.exec(line)?.[1])
+    .find((owner) => owner !== undefined && owner !== request.id);
+  if (other !== undefined) reasons.unshift(`it is share ${other} already`);
+  // Its files and scripts hold paths without quotes.
+  if (!/^(\/[A-Za-z0-9._-]+)+$/.test(path)) {
+    reasons.push(`its path is ${path}: only letters, digits, ".", "_" and "-" can be in one`);
+  }
+  const known = type === 'ext4' || type === 'ext3';
+  if (!known) reasons.push(`its file system is ${type}, and Hawser's are ext4 and ext3`);
+  if (reasons.length > 0 || !known) {
+    throw invalid('ManageInvalidShare', reasons.join('; '), request);
+  }
+  return type;
+}
+
+/** A mark that a share left which is gone counts for nothing. */
+async function requireNobodys(request: ManageRequest, volume: ExistingVolume): Promise<void> {
+  const owner = volume.metadata['hawser:share_id'];
+  if (owner === undefined || owner === request.id) return;
+  if (await shareIsThere({ shareId: owner })) {
+    const reason = `its volume ${volume.volumeId} is that of share ${owner}`;
+    throw invalid('ManageInvalidShare', reason, request);
+  }
+}
+
+function notesOn(
+  { exportLocation, id }: ManageRequest,
+  { fstab, serial }: ExistingShare,
+  volume: ExistingVolume | null,
+  locations: ExportLocation[],
+): string[] {
+  const odd = fstab
+    .map((line) => line.split(/\s+/)[3] ?? '')
+    .filter((options) => !/^(defaults|nofail|rw|x-hawser\.share=[^,]*|,)*$/.test(options));
+  return [
+    ...odd.map((options) => `fstab mounted it with ${options}, which Hawser does not keep`),
+    ...(volume === null
+      ? ['its file system is on no volume of Cinder’s as a whole: it cannot be resized']
+      : []),
+    ...(volume !== null && serial === null
+      ? [`that it is on volume ${volume.volumeId} could not be checked: its device has no serial`]
+      : []),
+    ...(locations.some(({ path }) => path === exportLocation)
+      ? []
+      : [
+          `share ${id} was given as ${exportLocation}; clients go on with that as long as it leads there`,
+        ]),
+  ];
+}
