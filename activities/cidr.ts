@@ -24,3 +24,10 @@ function range(cidr: string): [number, number] {
 function dotted(number: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
 }
+
+/** Whether two prefixes have an address in common. */
+export function overlap(one: string, other: string): boolean {
+  const [a, aBits] = ipaddr.parseCIDR(one);
+  const [b, bBits] = ipaddr.parseCIDR(other);
+  return a.kind() === b.kind() && a.match(b, Math.min(aBits, bBits));
+}

@@ -3,7 +3,7 @@ import type { Backends } from './backend.js';
 import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
 import type { ShareExport } from './nfs-exports.js';
-import { newLocation } from './share-paths.js';
+import { exportLocations, newLocation } from './share-paths.js';
 
 export type CifsExportActivities = ReturnType<typeof createCifsExportActivities>;
 
@@ -35,7 +35,7 @@ export function createCifsExportActivities(backends: Backends) {
           `Samba on ${host.address} opens ${name} to [${seen}], wanted [${wanted}]`,
         );
       }
-      return [{ path: `\\\\${host.exportAddress ?? host.address}\\${name}`, adminOnly: false }];
+      return exportLocations(host, (at) => `\\\\${at}\\${name}`);
     },
 
     /** Removes the share from Samba and drops its connections. Safe to repeat. */

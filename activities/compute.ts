@@ -6,6 +6,7 @@ import type { RebootType } from '../workflows/model.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
+import { hasAdminNetwork } from './instance-layout.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { waitUntil } from './wait.js';
 
@@ -20,6 +21,14 @@ interface AttachmentRef {
   backend: string;
   serverId: string;
   volumeId: string;
+}
+
+/** What of the configuration decides how a service instance is set up. */
+export interface InstancePlan {
+  imageId: string;
+  flavorId: string;
+  /** Whether it has a port in the operator's admin network. */
+  adminNetwork: boolean;
 }
 
 const instanceTag = 'hawser:instance_id';
@@ -39,27 +48,25 @@ export function createComputeActivities(backends: Backends) {
   };
 
   return {
-    /** The image and the flavor that the configuration names. Changes nothing. */
-    async resolveImageAndFlavor({
-      backend,
-    }: {
-      backend: string;
-    }): Promise<{ imageId: string; flavorId: string }> {
-      const { cloud, options } = backends(backend);
+    /** The image and the flavor that the configuration names, and what else it wants. Changes nothing. */
+    async resolveImageAndFlavor({ backend: name }: { backend: string }): Promise<InstancePlan> {
+      const backend = backends(name);
+      const { cloud, options } = backend;
       const images = await cloud.image.findImages({ name: options.service_image_name });
       const flavor = await cloud.compute.findFlavor(options.service_instance_flavor_id);
       return {
         imageId: theActiveImage(images, options.service_image_name).id,
         flavorId: theFlavor(flavor, options.service_instance_flavor_id).id,
+        adminNetwork: hasAdminNetwork(backend),
       };
     },
 
     /**
-     * Finds the instance's server or boots it, with a host key of its own. Safe to repeat: the port belongs
+     * Finds the instance's server or boots it, with a host key of its own. Safe to repeat: the ports belong
      * to one server only, so a twin whose creation was never answered can't come up beside it.
      */
     async ensureServer(
-      spec: InstanceRef & { imageId: string; flavorId: string; portId: string },
+      spec: InstanceRef & { imageId: string; flavorId: string; portIds: string[] },
     ): Promise<{ serverId: string; hostKey: string }> {
       const backend = backends(spec.backend);
       const { compute } = backend.cloud;
@@ -71,7 +78,7 @@ export function createComputeActivities(backends: Backends) {
             name: serverName(backend, spec.instanceId),
             imageId: spec.imageId,
             flavorId: spec.flavorId,
-            portIds: [spec.portId],
+            portIds: spec.portIds,
             keyName: await ensureKeypair(backend, spec.instanceId),
             configDrive: true,
             userData: cloudConfig(hostKey),

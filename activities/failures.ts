@@ -38,6 +38,7 @@ export const failureTypes = {
   SshUnreachable: 'operator',
   HostKeyChanged: 'operator',
   ImageRequirementsNotMet: 'operator',
+  AddressMissing: 'operator',
   InstanceInUse: 'operator',
   InstanceFull: 'operator',
   DeviceNotFound: 'operator',

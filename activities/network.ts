@@ -2,12 +2,19 @@ import { log } from '@temporalio/activity';
 import { HostInterfaceNotReady, HostInterfaceUnusable } from '../host-interface/errors.js';
 import { isHostPort, releaseHostPorts } from '../host-interface/index.js';
 import { OpenStackError, isNotFound } from '../openstack/errors.js';
-import type { Network, Port, SecurityGroup, Subnet } from '../openstack/network.js';
+import type { Network, NewPort, Port, Subnet } from '../openstack/network.js';
 import type { ShareNetwork } from '../workflows/model.js';
 import type { Backend, Backends } from './backend.js';
-import { freeSubnets } from './cidr.js';
+import { freeSubnets, overlap } from './cidr.js';
 import { passing, permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
+import { adminSubnet, layoutOf } from './instance-layout.js';
+import { isOurs, mark } from './marks.js';
+import {
+  deleteInstanceGroups,
+  ensureInstanceGroups,
+  type InstanceGroups,
+} from './security-groups.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 
 export type NetworkActivities = ReturnType<typeof createNetworkActivities>;
@@ -23,11 +30,17 @@ export interface ServiceSubnet {
   cidr: string;
 }
 
-/**
- * Set in one request with what it marks, so that nothing of ours is ever without it. Neutron's tags need a
- * second request, and a crash between the two would leave a stranger.
- */
-const mark = (kind: string, id: string) => `hawser:${kind}=${id}`;
+/** An instance's ports and what they are for. */
+export interface ServerPorts {
+  /** In the order of the guest's interfaces: the first one's gateway is the guest's way out. */
+  portIds: string[];
+  /** For SSH. */
+  address: string;
+  exportAddress: string;
+  adminAddress: string | null;
+}
+
+type PortRole = 'tenant' | 'service' | 'admin';
 
 /** Neutron: tenants' networks are read; the service network, its ports and its security group are ours. */
 export function createNetworkActivities(backends: Backends) {
@@ -44,20 +57,16 @@ export function createNetworkActivities(backends: Backends) {
   ): Promise<Subnet[]> => {
     const name = subnetName(shareNetwork);
     const subnets = await cloud.network.listSubnets({ name, network_id: service.id });
-    return subnets.filter(
-      ({ description }) => description === mark('share_network', shareNetwork.id),
-    );
+    return subnets.filter(({ description }) => description === subnetMark(shareNetwork));
   };
 
-  const portsOf = async ({ backend, instanceId }: { backend: string; instanceId: string }) => {
-    const ports = await backends(backend).cloud.network.listPorts({ name: portName(instanceId) });
+  const portsOf = async (
+    { backend, instanceId }: { backend: string; instanceId: string },
+    roles: PortRole[],
+  ) => {
+    const name = roles.map((role) => portName(instanceId, role));
+    const ports = await backends(backend).cloud.network.listPorts({ name });
     return ports.filter(({ description }) => description === mark('instance', instanceId));
-  };
-
-  const securityGroups = async ({ cloud, options }: Backend): Promise<SecurityGroup[]> => {
-    const { projectId } = await cloud.session.authenticate();
-    const name = options.service_instance_security_group;
-    return cloud.network.listSecurityGroups({ name, project_id: projectId });
   };
 
   async function ensureServiceNetwork({
@@ -74,7 +83,12 @@ export function createNetworkActivities(backends: Backends) {
           name: service_network_name,
           description: mark('service_network', backend.name),
         }),
-      remove: deleteIfOurs(({ id }) => network.deleteNetwork(id)),
+      remove: async ({ id, description }) => {
+        // Of several with one name only ours are removed, and none that somebody uses.
+        if (isOurs('service_network', description)) {
+          await ignoreStatus(network.deleteNetwork(id), 409);
+        }
+      },
     });
     const subnet = await oldestOnly({
       find: () => serviceSubnets(backend, service, shareNetwork),
@@ -88,53 +102,36 @@ export function createNetworkActivities(backends: Backends) {
     return { networkId: service.id, subnetId: subnet.id, cidr: subnet.cidr };
   }
 
-  async function ensureSecurityGroup({ backend: name }: { backend: string }) {
-    const backend = backends(name);
-    const { network } = backend.cloud;
-    const group = await oldestOnly({
-      find: () => securityGroups(backend),
+  /** One of the instance's ports, in its groups from the start. */
+  async function ensurePort(
+    ref: { backend: string; instanceId: string },
+    role: PortRole,
+    place: Pick<NewPort, 'networkId' | 'securityGroupIds'> & { subnetId: string },
+  ): Promise<Port> {
+    const { network } = backends(ref.backend).cloud;
+    const { networkId, subnetId, securityGroupIds } = place;
+    return oldestOnly({
+      find: () => portsOf(ref, [role]),
       create: () =>
-        network.createSecurityGroup({
-          name: backend.options.service_instance_security_group,
-          description: mark('security_group', backend.name),
-        }),
-      remove: deleteIfOurs(({ id }) => network.deleteSecurityGroup(id)),
-    });
-    const present = await network.listSecurityGroupRules({ security_group_id: group.id });
-    for (const rule of wantedRules(backend)) {
-      const found = present.some(
-        (one) =>
-          one.direction === 'ingress' &&
-          one.ethertype === 'IPv4' &&
-          one.protocol === rule.protocol &&
-          one.portRangeMin === rule.port &&
-          one.portRangeMax === rule.port &&
-          [null, '0.0.0.0/0'].includes(one.remoteIpPrefix) &&
-          one.remoteGroupId === null,
-      );
-      if (found) continue;
-      // 409: somebody made the same rule meanwhile.
-      await ignoreStatus(
-        unlessGone(
-          network.createSecurityGroupRule({
-            securityGroupId: group.id,
-            direction: 'ingress',
-            ethertype: 'IPv4',
-            protocol: rule.protocol,
-            portRangeMin: rule.port,
-            portRangeMax: rule.port,
+        unlessSubnetGone(
+          network,
+          role === 'service' ? subnetId : null,
+          network.createPort({
+            name: portName(ref.instanceId, role),
+            description: mark('instance', ref.instanceId),
+            networkId,
+            fixedIps: [{ subnetId }],
+            securityGroupIds,
           }),
         ),
-        409,
-      );
-    }
-    return { securityGroupId: group.id };
+      remove: ({ id }) => network.deletePort(id),
+    });
   }
 
   return {
     /**
-     * The ids behind `NETWORK[/SUBNET]`, and the router that leads out of it; null on a backend with one server for
-     * all shares, which wants none named. Changes nothing.
+     * The ids behind `NETWORK[/SUBNET]`, and the router that leads out of it where instances are behind one; null on a
+     * backend with one server for all shares, which wants none named. Changes nothing.
      */
     async resolveShareNetwork({
       backend,
@@ -160,6 +157,10 @@ export function createNetworkActivities(backends: Backends) {
       const [networkName = '', subnetName] = shareNetwork.split('/');
       const network = await findTenantNetwork(cloud.network, networkName);
       const subnet = await findTenantSubnet(cloud.network, network, subnetName);
+      if (options.connect_share_server_to_tenant_network) {
+        await refuseOverlap(backends(backend), subnet);
+        return { id: subnet.id, networkId: network.id, subnetId: subnet.id, routerId: null };
+      }
       const routerId = await findRouter(cloud.network, subnet);
       return { id: subnet.id, networkId: network.id, subnetId: subnet.id, routerId };
     },
@@ -181,66 +182,86 @@ export function createNetworkActivities(backends: Backends) {
         for (const subnet of await serviceSubnets(backend, service, shareNetwork)) {
           await releaseSubnet(network, shareNetwork.routerId, subnet);
         }
-        if (!service.description.startsWith(mark('service_network', ''))) continue;
+        if (!isOurs('service_network', service.description)) continue;
         const left = await network.listSubnets({ network_id: service.id });
         if (left.length === 0) await ignoreStatus(network.deleteNetwork(service.id), 409);
       }
+      await leaveAdminNetwork(backend);
       await tidyThisHost(backend);
     },
 
-    /** The security group of service instances, its rules compared one by one. Safe to repeat. */
-    ensureSecurityGroup,
+    /** The security groups of service instances, their rules compared one by one. Safe to repeat. */
+    async ensureSecurityGroup({ backend }: { backend: string }): Promise<InstanceGroups> {
+      return ensureInstanceGroups(backends(backend));
+    },
 
-    /** Deletes the security group if it is ours and nobody uses it. Safe to repeat. */
-    async deleteSecurityGroup({ backend: name }: { backend: string }): Promise<void> {
-      const backend = backends(name);
-      for (const { id, description } of await securityGroups(backend)) {
-        if (!description.startsWith(mark('security_group', ''))) continue;
-        await ignoreStatus(backend.cloud.network.deleteSecurityGroup(id), 409);
-      }
+    /** Deletes the security groups if they are ours and nobody uses them. Safe to repeat. */
+    async deleteSecurityGroup({ backend }: { backend: string }): Promise<void> {
+      await deleteInstanceGroups(backends(backend));
     },
 
     /**
-     * The instance's port on the service subnet, in the security group from the start. Safe to repeat: what
-     * another instance, on its way out, took away meanwhile is made again.
+     * The instance's ports, in their security groups from the start: in the tenant's subnet, the service subnet and
+     * the admin subnet, as the backend has it. Safe to repeat: what another instance, on its way out, took away
+     * meanwhile is made again.
      */
-    async ensureServerPort(
-      spec: NetworkRef & { instanceId: string },
-    ): Promise<{ portId: string; address: string }> {
-      const { network } = backends(spec.backend).cloud;
-      const { networkId, subnetId } = await ensureServiceNetwork(spec);
-      const { securityGroupId } = await ensureSecurityGroup(spec);
-      const port = await oldestOnly({
-        find: () => portsOf(spec),
-        create: () =>
-          unlessSubnetGone(
-            network,
-            subnetId,
-            network.createPort({
-              name: portName(spec.instanceId),
-              description: mark('instance', spec.instanceId),
-              networkId,
-              fixedIps: [{ subnetId }],
-              securityGroupIds: [securityGroupId],
-            }),
-          ),
-        remove: ({ id }) => network.deletePort(id),
-      });
-      return { portId: port.id, address: addressOf(port) };
+    async ensureServerPort(spec: NetworkRef & { instanceId: string }): Promise<ServerPorts> {
+      const { shareNetwork } = spec;
+      const backend = backends(spec.backend);
+      const { options } = backend;
+      const layout = layoutOf(backend, shareNetwork);
+      const place = layout.service && (await ensureServiceNetwork(spec));
+      const groups = await ensureInstanceGroups(backend);
+      const tenantGroups = [groups.securityGroupId];
+      const securityGroupIds = [...tenantGroups, groups.sshSecurityGroupId ?? []].flat();
+
+      const { networkId, subnetId } = shareNetwork;
+      const tenant =
+        layout.tenant &&
+        (await ensurePort(spec, 'tenant', { networkId, subnetId, securityGroupIds: tenantGroups }));
+      const service = place && (await ensurePort(spec, 'service', { ...place, securityGroupIds }));
+      const admin =
+        layout.admin &&
+        (await ensurePort(spec, 'admin', {
+          networkId: options.admin_network_id ?? '',
+          subnetId: options.admin_subnet_id ?? '',
+          securityGroupIds,
+        }));
+
+      const ports = [tenant, service, admin].filter((port) => port !== false);
+      const [exported = missingPort(spec.instanceId)] = ports;
+      const managed = admin || service || exported;
+      return {
+        portIds: ports.map(({ id }) => id),
+        address: addressOf(managed),
+        exportAddress: addressOf(exported),
+        adminAddress: admin ? addressOf(admin) : null,
+      };
     },
 
-    /** Deletes the instance's ports. Safe to repeat. */
+    /** Deletes the instance's ports, in whatever network they are. Safe to repeat. */
     async deleteServerPort(ref: { backend: string; instanceId: string }): Promise<void> {
       const { network } = backends(ref.backend).cloud;
-      for (const { id } of await portsOf(ref)) await network.deletePort(id);
+      const ports = await portsOf(ref, ['tenant', 'service', 'admin']);
+      for (const { id } of ports) await network.deletePort(id);
     },
   };
 }
 
 type NetworkApi = Backend['cloud']['network'];
 
-const portName = (instanceId: string) => `hawser-${instanceId}`;
-const subnetName = ({ id }: ShareNetwork) => `hawser-${id}`;
+const portName = (instanceId: string, role: PortRole) =>
+  role === 'service' ? `hawser-${instanceId}` : `hawser-${instanceId}-${role}`;
+
+/** One with a router interface and one without are not the same: their instances have other ways out. */
+const subnetName = ({ id, routerId }: ShareNetwork) =>
+  routerId === null ? `hawser-connected-${id}` : `hawser-${id}`;
+const subnetMark = ({ id, routerId }: ShareNetwork) =>
+  mark(routerId === null ? 'connected_share_network' : 'share_network', id);
+
+function missingPort(instanceId: string): never {
+  throw new Error(`Service instance ${instanceId} would have no port`);
+}
 
 /** What another instance, on its way out, took away meanwhile is made again by the next attempt. */
 async function unlessGone<T>(request: Promise<T>): Promise<T> {
@@ -252,12 +273,13 @@ async function unlessGone<T>(request: Promise<T>): Promise<T> {
   }
 }
 
-/** The same for an address of a subnet: that it is gone, Neutron calls a bad request. */
+/** The same for an address of a subnet of ours: that it is gone, Neutron calls a bad request. */
 async function unlessSubnetGone<T>(
   network: NetworkApi,
-  subnetId: string,
+  subnetId: string | null,
   request: Promise<T>,
 ): Promise<T> {
+  if (subnetId === null) return request;
   try {
     return await unlessGone(request);
   } catch (error) {
@@ -266,13 +288,6 @@ async function unlessSubnetGone<T>(
     throw passing('CloudBusy', error.message);
   }
 }
-
-/** Of several with one name only ours are removed, and none that somebody uses. */
-const deleteIfOurs =
-  <T extends { description: string }>(remove: (thing: T) => Promise<void>) =>
-  async (thing: T): Promise<void> => {
-    if (thing.description.startsWith('hawser:')) await ignoreStatus(remove(thing), 409);
-  };
 
 function addressOf(port: Port): string {
   const [ip] = port.fixedIps;
@@ -343,6 +358,20 @@ async function findRouter(network: NetworkApi, subnet: Subnet): Promise<string> 
   return router.id;
 }
 
+/** A guest with a NIC in each of two networks with the same addresses would answer by the wrong one. */
+async function refuseOverlap(backend: Backend, subnet: Subnet): Promise<void> {
+  const admin = await adminSubnet(backend);
+  const operators = admin
+    ? { what: `admin subnet ${admin.id}`, cidr: admin.cidr }
+    : { what: 'service_network_cidr', cidr: backend.options.service_network_cidr };
+  if (!overlap(subnet.cidr, operators.cidr)) return;
+  throw permanent(
+    'InvalidInput',
+    `Subnet ${subnet.name || subnet.id} (${subnet.cidr}) has addresses of ${operators.what} (${operators.cidr}): ` +
+      'a service instance cannot have ports in both. Choose another subnet',
+  );
+}
+
 async function createServiceSubnet(
   { cloud, options }: Backend,
   service: Network,
@@ -363,10 +392,12 @@ async function createServiceSubnet(
       return await unlessGone(
         cloud.network.createSubnet({
           name: subnetName(shareNetwork),
-          description: mark('share_network', shareNetwork.id),
+          description: subnetMark(shareNetwork),
           networkId: service.id,
           cidr,
           ipVersion: 4,
+          // A guest that is also in the tenant's network must not take the service network for its way out.
+          gatewayIp: shareNetwork.routerId === null ? null : undefined,
           enableDhcp: true,
         }),
       );
@@ -386,20 +417,29 @@ async function createServiceSubnet(
   );
 }
 
-const isInstancePort = ({ description }: Port) => description.startsWith(mark('instance', ''));
+const isInstancePort = ({ description }: Port) => isOurs('instance', description);
 
-async function portsOn(network: NetworkApi, { id, networkId }: Subnet): Promise<Port[]> {
+async function portsOn(
+  network: NetworkApi,
+  { id, networkId }: Pick<Subnet, 'id' | 'networkId'>,
+): Promise<Port[]> {
   const ports = await network.listPorts({ network_id: networkId });
   return ports.filter(({ fixedIps }) => fixedIps.some(({ subnetId }) => subnetId === id));
 }
 
-async function releaseSubnet(network: NetworkApi, routerId: string, subnet: Subnet): Promise<void> {
+async function releaseSubnet(
+  network: NetworkApi,
+  routerId: string | null,
+  subnet: Subnet,
+): Promise<void> {
   const ports = await portsOn(network, subnet);
   // Also for the sake of one that an earlier attempt took away before somebody came.
   if (ports.some(isInstancePort)) return ensureRouterInterface(network, routerId, subnet);
   await releaseHostPorts(network, ports, subnet.id);
-  // 404 and 400: the router is gone, or has no interface there.
-  await ignoreStatus(network.removeRouterInterface(routerId, { subnetId: subnet.id }), 400, 404);
+  if (routerId !== null) {
+    // 404 and 400: the router is gone, or has no interface there.
+    await ignoreStatus(network.removeRouterInterface(routerId, { subnetId: subnet.id }), 400, 404);
+  }
   try {
     await network.deleteSubnet(subnet.id);
   } catch (error) {
@@ -410,6 +450,14 @@ async function releaseSubnet(network: NetworkApi, routerId: string, subnet: Subn
     // An instance took a port here meanwhile, and needs the way that was just taken away.
     await ensureRouterInterface(network, routerId, subnet);
   }
+}
+
+/** Workers' hosts leave the admin network with the last instance; it is not ours, but their ports are. */
+async function leaveAdminNetwork({ cloud, options }: Backend): Promise<void> {
+  const { admin_network_id: networkId, admin_subnet_id: id } = options;
+  if (networkId === null || id === null) return;
+  const ports = await portsOn(cloud.network, { id, networkId });
+  if (!ports.some(isInstancePort)) await releaseHostPorts(cloud.network, ports, id);
 }
 
 /** The next release, connection or start of a worker here looks again, so trouble here holds up nobody. */
@@ -424,7 +472,13 @@ async function tidyThisHost({ hostInterface, name }: Backend): Promise<void> {
   }
 }
 
-async function ensureRouterInterface(network: NetworkApi, routerId: string, subnet: Subnet) {
+/** The way between the service subnet and the tenant's, where there is one. */
+async function ensureRouterInterface(
+  network: NetworkApi,
+  routerId: string | null,
+  subnet: Subnet,
+): Promise<void> {
+  if (routerId === null) return;
   const interfaces = await network.listPorts({ device_id: routerId, network_id: subnet.networkId });
   const present = interfaces.some(({ fixedIps }) =>
     fixedIps.some((ip) => ip.subnetId === subnet.id),
@@ -437,19 +491,4 @@ async function ensureRouterInterface(network: NetworkApi, routerId: string, subn
     if (!(error instanceof OpenStackError && error.status === 400)) throw error;
     throw passing('CloudBusy', error.message);
   }
-}
-
-interface WantedRule {
-  protocol: 'tcp' | 'udp' | 'icmp';
-  port: number | null;
-}
-
-/** What Manila opens, without WinRM: SSH, SMB, NFS with its helpers, ping. */
-function wantedRules({ options }: Backend): WantedRule[] {
-  const tcp = [...(options.limit_ssh_access ? [] : [22]), 111, 139, 445, 2049, 20048];
-  return [
-    ...tcp.map((port) => ({ protocol: 'tcp' as const, port })),
-    ...[111, 2049, 20048].map((port) => ({ protocol: 'udp' as const, port })),
-    { protocol: 'icmp', port: null },
-  ];
 }

@@ -7,7 +7,7 @@ import type {
 import type { Backends } from './backend.js';
 import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
-import { newLocation, shareName } from './share-paths.js';
+import { exportLocations, newLocation, shareName, type ExportAddresses } from './share-paths.js';
 
 export type NfsExportActivities = ReturnType<typeof createNfsExportActivities>;
 
@@ -18,7 +18,7 @@ export interface Access {
 
 /** A share as it shall be exported, by either protocol. */
 export interface ShareExport {
-  host: InstanceHost & { exportAddress?: string };
+  host: InstanceHost & ExportAddresses;
   shareId: string;
   /** Without it, where a new share is put. */
   location?: ShareLocation | null;
@@ -53,7 +53,7 @@ export function createNfsExportActivities(backends: Backends) {
           `${host.address} exports ${path} to [${seen.join(', ')}], wanted [${wanted.join(', ')}]`,
         );
       }
-      return [{ path: `${host.exportAddress ?? host.address}:${path}`, adminOnly: false }];
+      return exportLocations(host, (at) => `${at}:${path}`);
     },
   };
 }

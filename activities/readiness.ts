@@ -13,6 +13,9 @@ export type ReadinessActivities = ReturnType<typeof createReadinessActivities>;
 /** A host that takes a connection and says nothing must not hold up the next attempt. */
 const loginLimitMs = 15_000;
 
+/** Most of the boot is over when it answers SSH. */
+const addressLimitS = 60;
+
 const requirements = readFileSync(new URL('../image/requirements.sh', import.meta.url), 'utf8');
 
 const reportSchema: z.ZodType<RequirementsReport> = z.object({
@@ -23,6 +26,8 @@ const reportSchema: z.ZodType<RequirementsReport> = z.object({
 
 /** Whether a service instance can do its work. */
 export function createReadinessActivities(backends: Backends) {
+  const awaitAddresses = hostScript(backends, 'await-addresses', 90_000);
+
   const check = async (host: InstanceHost): Promise<RequirementsReport> => {
     const { stdout } = await backends(host.backend).ssh.run(
       { address: host.address, hostKey: host.hostKey },
@@ -108,6 +113,19 @@ export function createReadinessActivities(backends: Backends) {
         limitMs: options.max_time_to_build_instance * 1000,
         onTimeout: 'SshUnreachable',
       });
+    },
+
+    /** Returns when the guest has these addresses on its NICs; each needs a subnet with DHCP. Changes nothing. */
+    async waitForAddresses({ host, addresses }: { host: InstanceHost; addresses: string[] }) {
+      const { max_time_to_build_instance } = backends(host.backend).options;
+      const limitS = Math.min(max_time_to_build_instance, addressLimitS);
+      const missing = await awaitAddresses(host, String(limitS), ...addresses);
+      if (missing === '') return;
+      throw permanent(
+        'AddressMissing',
+        `No NIC of server ${host.serverId} has ${missing.trim().split('\n').join(' and ')} after ${limitS} s. ` +
+          'Its subnet needs DHCP, and the image has to configure every NIC',
+      );
     },
 
     /** Fails with the list of what the instance lacks. Changes nothing. */

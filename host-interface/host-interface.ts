@@ -15,7 +15,7 @@ export interface HostInterface {
   /** @throws HostInterfaceUnusable if this host cannot do its part. Changes nothing. */
   check(): Promise<void>;
   /**
-   * Returns when this host has an address on the service subnet of `address`, at a port of its own that its
+   * Returns when this host has an address on the service or admin subnet of `address`, at a port of its own that its
    * L2 agent has plugged. Safe to repeat, and in many workers at once.
    *
    * @throws HostInterfaceUnusable, HostInterfaceNotReady, or an error of the cloud's client
@@ -36,6 +36,7 @@ export interface HostInterfaceOptions {
   /** As the L2 agent of this host calls it. */
   host: string;
   serviceNetworkName: string;
+  adminNetworkId: string | null;
   run: Run;
   /** Made for the project and its Neutron, which are known after the first login. */
   pluggerFor: (owner: string) => Plugger;
@@ -57,7 +58,7 @@ interface Seen {
 }
 
 export function createHostInterface(options: HostInterfaceOptions): HostInterface {
-  const { cloud, host, serviceNetworkName, run, pluggerFor } = options;
+  const { cloud, host, serviceNetworkName, adminNetworkId, run, pluggerFor } = options;
   const closing = new AbortController();
   const network: Networks = cloud.withSignal(closing.signal).network;
   const inTurn = oneAtATime();
@@ -101,7 +102,11 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
 
   async function join(address: string): Promise<{ port: Port; joined: Seen }> {
     const { projectId, plugger } = await login();
-    const place = await locate(network, { name: serviceNetworkName, projectId, address });
+    const place = await locate(
+      network,
+      { name: serviceNetworkName, projectId, adminNetworkId },
+      address,
+    );
     const port = await ensureHostPort(network, { host, ...place });
     requireBinding(port, host, plugger.vifType);
     await plugger.plug({ portId: port.id, mac: port.macAddress, mtu: place.mtu });

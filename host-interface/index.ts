@@ -12,6 +12,7 @@ export interface InterfaceOptions {
   ovs_integration_bridge: string;
   host: string;
   service_network_name: string;
+  admin_network_id?: string | null;
 }
 
 /** The way to a backend's service instances that its options name. Speaks to nobody and changes nothing yet. */
@@ -26,6 +27,7 @@ export function openHostInterface(
     cloud,
     host: options.host,
     serviceNetworkName: options.service_network_name,
+    adminNetworkId: options.admin_network_id ?? null,
     run,
     pluggerFor: (owner) =>
       driver === 'bridge'

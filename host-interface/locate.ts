@@ -2,15 +2,27 @@ import ipaddr from 'ipaddr.js';
 import type { Networks, Port, Subnet } from '../openstack/network.js';
 import { HostInterfaceNotReady } from './errors.js';
 
+/** The networks in which workers connect to service instances. */
+export interface InstanceNetworks {
+  /** The project's own service networks. */
+  name: string;
+  projectId: string;
+  /** The operator's admin network, of whatever project. */
+  adminNetworkId: string | null;
+}
+
 /**
  * Where a service instance is. Looked for by its port: of networks with one name, and subnets with one prefix on
  * them, only that tells which is meant.
  */
 export async function locate(
   network: Networks,
-  { name, projectId, address }: { name: string; projectId: string; address: string },
+  { name, projectId, adminNetworkId }: InstanceNetworks,
+  address: string,
 ): Promise<{ networkId: string; subnetId: string; mtu: number | null }> {
-  const networks = await network.listNetworks({ name, project_id: projectId });
+  const service = await network.listNetworks({ name, project_id: projectId });
+  const admin = adminNetworkId === null ? undefined : await network.findNetwork(adminNetworkId);
+  const networks = [...service, ...(admin ? [admin] : [])];
   const ports = await network.listPorts({ network_id: networks.map(({ id }) => id) });
   const [found] = ports
     .filter(({ description }) => description.startsWith('hawser:instance='))
@@ -21,7 +33,7 @@ export async function locate(
     );
   if (!found) {
     throw new HostInterfaceNotReady(
-      `No service instance's port on the service network ${name} has the address ${address}`,
+      `No service instance's port on the service network ${name}${admin ? ` or admin network ${admin.id}` : ''} has the address ${address}`,
     );
   }
   const mtu = networks.find(({ id }) => id === found.networkId)?.mtu ?? null;

@@ -196,7 +196,8 @@ export interface ShareNetwork {
   id: string;
   networkId: string;
   subnetId: string;
-  routerId: string;
+  /** Null where service instances have a port in the subnet itself. */
+  routerId: string | null;
 }
 
 /** Where a service instance answers SSH, and the key it must prove. */
@@ -214,6 +215,8 @@ export interface InstanceHost {
 export interface ServiceInstance extends InstanceHost {
   /** The address that clients of the share network mount from. */
   exportAddress: string;
+  /** The address in the operator's admin network; null or absent where there is none. */
+  adminAddress?: string | null;
 }
 
 export type ServiceInstanceStatus =

@@ -18,7 +18,8 @@ const {
   ensureServerPort,
   deleteServerPort,
 } = proxyActivities<NetworkActivities>(cloudCall);
-const { waitForSsh, checkImageRequirements } = proxyActivities<ReadinessActivities>(remoteCommand);
+const { waitForSsh, waitForAddresses, checkImageRequirements } =
+  proxyActivities<ReadinessActivities>(remoteCommand);
 
 export interface ServiceInstanceInput {
   instanceId: string;
@@ -27,22 +28,29 @@ export interface ServiceInstanceInput {
 }
 
 /**
- * Boots a service instance on the service network behind the tenant's router, and returns it when it
- * answers SSH and meets the image requirements. Leaves nothing behind if it fails.
+ * Boots a service instance in the networks that its backend's options name, and returns it when it answers SSH
+ * and meets the image requirements. Leaves nothing behind if it fails.
  */
 export async function setUpServiceInstance(input: ServiceInstanceInput): Promise<ServiceInstance> {
   const { instanceId, backend, shareNetwork } = input;
 
-  const { imageId, flavorId } = await resolveImageAndFlavor.executeWithOptions(
+  const { imageId, flavorId, adminNetwork } = await resolveImageAndFlavor.executeWithOptions(
     step('find the service image and the flavor'),
     [{ backend }],
   );
 
   return undoOnFailure(async (onFailure) => {
+    // With the tenant on one side and the operator on the other, nobody is left to use a service network.
+    const needsServiceNetwork = shareNetwork.routerId !== null || !adminNetwork;
     const makeNetwork = async () => {
+      if (!needsServiceNetwork) return undefined;
       onFailure(() => releaseServiceNetwork({ backend, shareNetwork }));
       return ensureServiceNetwork.executeWithOptions(
-        step(`service subnet on router ${shareNetwork.routerId}`),
+        step(
+          shareNetwork.routerId === null
+            ? `service subnet beside subnet ${shareNetwork.subnetId}`
+            : `service subnet on router ${shareNetwork.routerId}`,
+        ),
         [{ backend, shareNetwork }],
       );
     };
@@ -52,18 +60,19 @@ export async function setUpServiceInstance(input: ServiceInstanceInput): Promise
         { backend },
       ]);
     };
-    const [{ cidr }] = await bothOrNeither(makeNetwork, makeSecurityGroup);
+    const [serviceSubnet] = await bothOrNeither(makeNetwork, makeSecurityGroup);
 
     onFailure(() => deleteServerPort({ backend, instanceId }));
-    const { portId, address } = await ensureServerPort.executeWithOptions(
-      step(`port on service subnet ${cidr}`),
-      [{ backend, instanceId, shareNetwork }],
-    );
+    const where = serviceSubnet === undefined ? '' : ` on service subnet ${serviceSubnet.cidr}`;
+    const { portIds, address, exportAddress, adminAddress } =
+      await ensureServerPort.executeWithOptions(step(`ports${where}`), [
+        { backend, instanceId, shareNetwork },
+      ]);
 
     onFailure(() => deleteServer({ backend, instanceId }));
     const { serverId, hostKey } = await ensureServer.executeWithOptions(
       step(`boot a server with address ${address}`),
-      [{ backend, instanceId, imageId, flavorId, portId }],
+      [{ backend, instanceId, imageId, flavorId, portIds }],
     );
     await waitForServer.executeWithOptions(step(`server ${serverId} becomes ACTIVE`), [
       { backend, instanceId, serverId },
@@ -73,9 +82,17 @@ export async function setUpServiceInstance(input: ServiceInstanceInput): Promise
     await waitForSsh.executeWithOptions(step(`${address} answers SSH with its pinned host key`), [
       { host },
     ]);
+    const others = [exportAddress, adminAddress].filter(
+      (one): one is string => Boolean(one) && one !== address,
+    );
+    if (others.length > 0) {
+      await waitForAddresses.executeWithOptions(step(`the guest has ${others.join(' and ')} too`), [
+        { host, addresses: others },
+      ]);
+    }
     await checkImageRequirements.executeWithOptions(step('check the image requirements'), [
       { host },
     ]);
-    return { ...host, exportAddress: address };
+    return { ...host, exportAddress, adminAddress };
   });
 }

@@ -37,8 +37,8 @@ afterEach(async () => {
 });
 
 const serverSpec = async () => {
-  const { portId } = await bench.steps.ensureServerPort({ ...ref, shareNetwork });
-  return { ...ref, ...images, portId };
+  const { portIds } = await bench.steps.ensureServerPort({ ...ref, shareNetwork });
+  return { ...ref, ...images, portIds };
 };
 
 const servers = async () =>
@@ -63,7 +63,7 @@ describe("an instance's server", () => {
     expect((await keypair())?.publicKey).toBe(bench.publicKey);
     await bench.steps.waitForServer({ ...ref, ...first });
     expect(await servers()).toMatchObject([{ status: 'ACTIVE' }]);
-    expect(await rig.operator.network.getPort(spec.portId)).toMatchObject({
+    expect(await rig.operator.network.getPort(spec.portIds[0] ?? '')).toMatchObject({
       deviceId: first.serverId,
     });
   });

@@ -70,6 +70,21 @@ describe('NFS', () => {
     expect(location?.path).toBe(`10.9.9.9:${newLocation(bench.options, shareId).path}`);
   });
 
+  test('an operator mounts by the address in the admin network; IPv6 stands in brackets', async () => {
+    const reached = { ...host, exportAddress: '2001:db8::9', adminAddress: '172.30.0.9' };
+    const { path, exportName } = newLocation(bench.options, shareId);
+    const spec = { host: reached, shareId, rules: [] };
+    expect(await bench.steps.applyNfsExports(spec)).toEqual([
+      { path: `[2001:db8::9]:${path}`, adminOnly: false },
+      { path: `172.30.0.9:${path}`, adminOnly: true },
+    ]);
+    expect(await bench.steps.applyCifsShare(spec)).toEqual([
+      { path: `\\\\[2001:db8::9]\\${exportName}`, adminOnly: false },
+      { path: `\\\\172.30.0.9\\${exportName}`, adminOnly: true },
+    ]);
+    await bench.steps.removeCifsShare(spec);
+  });
+
   test('the list is the whole list: who is not on it any more is out, and only he', async () => {
     await apply(rw('10.0.0.1', '10.0.0.10', '10.0.0.0/24'));
     await apply(rw('10.0.0.10', '10.0.0.0/24'));

@@ -73,7 +73,7 @@ describe('a share network is found', () => {
         routerId,
       });
     }
-    const port = await rig.operator.network.listPorts({ device_id: routerId });
+    const port = await rig.operator.network.listPorts({ device_id: routerId ?? '' });
     expect(port).toMatchObject([{ networkId, fixedIps: [{ subnetId, ipAddress: '10.20.0.1' }] }]);
   });
 
@@ -125,7 +125,7 @@ describe('the service network', () => {
     expect(subnets.map(({ id }) => id).sort()).toEqual(made.map((one) => one.subnetId).sort());
     expect(subnets.map(({ cidr }) => cidr).sort()).toEqual(['10.254.0.0/28', '10.254.0.16/28']);
     expect(interfaces.map(({ deviceId }) => deviceId).sort()).toEqual(
-      [shareNetwork.routerId, other.shareNetwork.routerId].sort(),
+      [shareNetwork.routerId ?? '', other.shareNetwork.routerId ?? ''].sort(),
     );
   });
 
@@ -238,17 +238,17 @@ describe('the service network', () => {
     const first = await bench.steps.ensureServiceNetwork(ref);
     const at = { subnetId: first.subnetId };
 
-    await network.removeRouterInterface(shareNetwork.routerId, at);
+    await network.removeRouterInterface(shareNetwork.routerId ?? '', at);
     await bench.steps.ensureServiceNetwork(ref);
     expect(await counts()).toEqual([1, 1, 1]);
 
-    await network.removeRouterInterface(shareNetwork.routerId, at);
+    await network.removeRouterInterface(shareNetwork.routerId ?? '', at);
     await network.deleteSubnet(first.subnetId);
     const second = await bench.steps.ensureServiceNetwork(ref);
     expect(second).toMatchObject({ networkId: first.networkId, cidr: first.cidr });
     expect(await counts()).toEqual([1, 1, 1]);
 
-    await network.removeRouterInterface(shareNetwork.routerId, { subnetId: second.subnetId });
+    await network.removeRouterInterface(shareNetwork.routerId ?? '', { subnetId: second.subnetId });
     await network.deleteSubnet(second.subnetId);
     await network.deleteNetwork(second.networkId);
     const third = await bench.steps.ensureServiceNetwork(ref);
@@ -382,10 +382,85 @@ describe('the security group', () => {
     expect(await openPorts(one.securityGroupId)).toEqual(wanted);
   });
 
-  test('keeps port 22 shut where SSH access is limited', async () => {
-    bench = await rig.addBackend({ limit_ssh_access: true });
-    const { securityGroupId } = await bench.steps.ensureSecurityGroup({ backend: bench.backend });
+  const rulesOf = async (securityGroupId: string) =>
+    (
+      await rig.operator.network.listSecurityGroupRules({
+        security_group_id: securityGroupId,
+        direction: 'ingress',
+      })
+    ).map(({ protocol, portRangeMin, ethertype, remoteIpPrefix }) =>
+      [ethertype, protocol, portRangeMin, remoteIpPrefix].join(' '),
+    );
+
+  const limited = { limit_ssh_access: true, ssh_allowed_from: ['192.0.2.7/24', '2001:db8::/64'] };
+
+  test('keeps port 22 shut where SSH access is limited, and another lets the operator in', async () => {
+    bench = await rig.addBackend(limited);
+    const { backend } = bench;
+    const { securityGroupId, sshSecurityGroupId = '' } = await bench.steps.ensureSecurityGroup({
+      backend,
+    });
     expect(await openPorts(securityGroupId)).toEqual(wanted.filter((one) => one !== 'tcp 22'));
+    const fromWhere = [
+      'IPv4 tcp 22 10.254.0.0/16',
+      'IPv4 tcp 22 192.0.2.0/24',
+      'IPv6 tcp 22 2001:db8::/64',
+    ];
+    expect((await rulesOf(sshSecurityGroupId)).sort()).toEqual(fromWhere);
+    const again = await bench.steps.ensureSecurityGroup({ backend });
+    expect(again).toEqual({ securityGroupId, sshSecurityGroupId });
+    expect((await rulesOf(sshSecurityGroupId)).sort()).toEqual(fromWhere);
+    await bench.steps.deleteSecurityGroup({ backend });
+    await bench.steps.deleteSecurityGroup({ backend });
+    expect(await rig.operator.network.findSecurityGroup(sshSecurityGroupId)).toBeUndefined();
+    expect(await rig.operator.network.findSecurityGroup(securityGroupId)).toBeUndefined();
+  });
+
+  test('shuts port 22 when access is limited from now on, and leaves rules of the operator alone', async () => {
+    const { network } = rig.operator;
+    const { securityGroupId } = await bench.steps.ensureSecurityGroup(ref);
+    const ssh = { direction: 'ingress', ethertype: 'IPv4', protocol: 'tcp' } as const;
+    await network.createSecurityGroupRule({
+      ...ssh,
+      securityGroupId,
+      portRangeMin: 22,
+      portRangeMax: 22,
+      remoteIpPrefix: '203.0.113.0/24',
+    });
+    const afterwards = await rig.addBackend({
+      ...limited,
+      service_instance_security_group: bench.options.service_instance_security_group,
+    });
+    await afterwards.steps.ensureSecurityGroup({ backend: afterwards.backend });
+    expect((await rulesOf(securityGroupId)).filter((rule) => rule.includes(' 22 '))).toEqual([
+      'IPv4 tcp 22 203.0.113.0/24',
+    ]);
+    await bench.steps.ensureSecurityGroup(ref);
+    expect(await openPorts(securityGroupId)).toEqual([...wanted, 'tcp 22'].sort());
+  });
+
+  test('loses a rule of ours that is wanted no more', async () => {
+    bench = await rig.addBackend(limited);
+    const { backend, steps } = bench;
+    const { sshSecurityGroupId = '' } = await steps.ensureSecurityGroup({ backend });
+    const { network } = rig.operator;
+    const [rule] = await network.listSecurityGroupRules({
+      security_group_id: sshSecurityGroupId,
+      direction: 'ingress',
+    });
+    const before = await rulesOf(sshSecurityGroupId);
+    await network.createSecurityGroupRule({
+      securityGroupId: sshSecurityGroupId,
+      direction: 'ingress',
+      ethertype: 'IPv4',
+      protocol: 'tcp',
+      portRangeMin: 22,
+      portRangeMax: 22,
+      remoteIpPrefix: '198.51.100.0/24',
+      description: rule?.description,
+    });
+    await steps.ensureSecurityGroup({ backend });
+    expect(await rulesOf(sshSecurityGroupId)).toEqual(before);
   });
 
   test('of a stranger is used and filled up, and never deleted', async () => {
@@ -433,7 +508,7 @@ describe("an instance's port", () => {
     const [group] = await groups();
     expect(await portsOf(instance.instanceId)).toMatchObject([
       {
-        id: first.portId,
+        id: first.portIds[0],
         securityGroupIds: [group?.id],
         fixedIps: [{ subnetId: subnets[0]?.id, ipAddress: first.address }],
       },
@@ -445,7 +520,7 @@ describe("an instance's port", () => {
     await rig.planFault({ operation: 'port.create' }, { reset: true, after: true });
     await failureOf(bench.steps.ensureServerPort(instance));
     const [left] = await portsOf(instance.instanceId);
-    expect((await bench.steps.ensureServerPort(instance)).portId).toBe(left?.id);
+    expect((await bench.steps.ensureServerPort(instance)).portIds).toEqual([left?.id]);
     expect(await portsOf(instance.instanceId)).toHaveLength(1);
   });
 
@@ -462,7 +537,7 @@ describe("an instance's port", () => {
     await creation.release();
     expect(await attempt).toMatchObject({ type: 'CloudBusy', nonRetryable: false });
     expect(await bench.steps.ensureServerPort(instance)).toMatchObject({
-      portId: expect.any(String),
+      portIds: [expect.any(String)],
     });
   });
 
@@ -470,10 +545,205 @@ describe("an instance's port", () => {
     const instance = { ...ref, instanceId: `i-${bench.backend}-1` };
     const other = { ...ref, instanceId: `i-${bench.backend}-10` };
     await bench.steps.ensureServerPort(instance);
-    const { portId } = await bench.steps.ensureServerPort(other);
+    const { portIds } = await bench.steps.ensureServerPort(other);
     await bench.steps.deleteServerPort(instance);
     await bench.steps.deleteServerPort(instance);
     expect(await portsOf(instance.instanceId)).toEqual([]);
-    expect(await portsOf(other.instanceId)).toMatchObject([{ id: portId }]);
+    expect(await portsOf(other.instanceId)).toMatchObject([{ id: portIds[0] }]);
+  });
+});
+
+describe("an instance's ports in other networks", () => {
+  const portNames = async (instanceId: string) =>
+    (await rig.operator.network.listPorts())
+      .filter(({ description }) => description === `hawser:instance=${instanceId}`)
+      .map(({ id, networkId, securityGroupIds, projectId, fixedIps }) => ({
+        id,
+        networkId,
+        securityGroupIds,
+        projectId,
+        address: fixedIps[0]?.ipAddress,
+      }));
+
+  /** A network of the operator's, as `admin_network_id` names it. */
+  async function addAdminNetwork() {
+    const { network } = rig.operator;
+    const { id: networkId } = await network.createNetwork({ name: `admin-${bench.backend}` });
+    const subnet = await network.createSubnet({
+      networkId,
+      cidr: '172.30.0.0/24',
+      ipVersion: 4,
+      enableDhcp: true,
+    });
+    return { admin_network_id: networkId, admin_subnet_id: subnet.id };
+  }
+
+  async function addLayout(options: Record<string, unknown>, shareCidr = '10.40.0.0/24') {
+    bench = await rig.addBackend(options);
+    shareNetwork = await rig.addShareNetwork(bench, shareCidr);
+    ref = { backend: bench.backend, shareNetwork };
+    return { ...ref, instanceId: `i-${bench.backend}` };
+  }
+
+  const connected = { connect_share_server_to_tenant_network: true };
+
+  test("are one on the tenant's subnet and one on a service subnet without a way out", async () => {
+    const instance = await addLayout({
+      ...connected,
+      limit_ssh_access: true,
+      ssh_allowed_from: ['192.0.2.0/24'],
+    });
+    expect(shareNetwork.routerId).toBeNull();
+    const made = await bench.steps.ensureServerPort(instance);
+    expect(await bench.steps.ensureServerPort(instance)).toEqual(made);
+    const { securityGroupId, sshSecurityGroupId } = await bench.steps.ensureSecurityGroup(ref);
+    const { projectId } = await rig.operator.session.authenticate();
+    const [service] = (await serviceParts()).networks;
+    const ports = await portNames(instance.instanceId);
+    expect(ports).toHaveLength(2);
+    expect(ports.find(({ id }) => id === made.portIds[0])).toMatchObject({
+      networkId: shareNetwork.networkId,
+      address: made.exportAddress,
+      securityGroupIds: [securityGroupId],
+      projectId,
+    });
+    expect(ports.find(({ id }) => id === made.portIds[1])).toMatchObject({
+      networkId: service?.id,
+      address: made.address,
+      securityGroupIds: [securityGroupId, sshSecurityGroupId],
+    });
+    expect(made.adminAddress).toBeNull();
+    expect(made.exportAddress).toMatch(/^10\.40\./);
+    expect(made.address).toMatch(/^10\.254\./);
+    expect((await serviceParts()).subnets).toMatchObject([{ gatewayIp: null }]);
+    expect(await counts()).toEqual([1, 1, 0]);
+
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([1, 1, 0]);
+    await bench.steps.deleteServerPort(instance);
+    await bench.steps.deleteServerPort(instance);
+    expect(await portNames(instance.instanceId)).toEqual([]);
+    await bench.steps.releaseServiceNetwork(ref);
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await counts()).toEqual([0, 0, 0]);
+  });
+
+  test("need no router of the tenant's, but addresses of their own", async () => {
+    await addLayout(connected);
+    const { backend, steps } = bench;
+    const { network } = rig.tenant;
+    const { id: networkId } = await network.createNetwork({ name: `alone-${backend}` });
+    const alone = await network.createSubnet({
+      networkId,
+      cidr: '10.41.0.0/24',
+      ipVersion: 4,
+      gatewayIp: null,
+    });
+    expect(await steps.resolveShareNetwork({ backend, shareNetwork: networkId })).toEqual({
+      id: alone.id,
+      networkId,
+      subnetId: alone.id,
+      routerId: null,
+    });
+    const same = await network.createSubnet({ networkId, cidr: '10.254.3.0/24', ipVersion: 4 });
+    const failure = await failureOf(
+      steps.resolveShareNetwork({ backend, shareNetwork: `${networkId}/${same.id}` }),
+    );
+    expect(failure).toMatchObject({ type: 'InvalidInput', nonRetryable: true });
+    expect(failure.message).toContain('10.254.0.0/16');
+  });
+
+  test('are also in the admin network, which is for SSH then, and where hosts leave last', async () => {
+    const admin = await addAdminNetwork();
+    const instance = await addLayout(admin);
+    const made = await bench.steps.ensureServerPort(instance);
+    expect(await bench.steps.ensureServerPort(instance)).toEqual(made);
+    expect(made).toMatchObject({
+      portIds: [expect.any(String), expect.any(String)],
+      address: expect.stringMatching(/^172\.30\./),
+      exportAddress: expect.stringMatching(/^10\.254\./),
+    });
+    expect(made.adminAddress).toBe(made.address);
+    expect(await counts()).toEqual([1, 1, 1]);
+    const { network } = rig.operator;
+    const place = { networkId: admin.admin_network_id, subnetId: admin.admin_subnet_id };
+    const { id } = await ensureHostPort(network, { host: 'devcloud', ...place });
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await network.findPort(id)).toBeDefined();
+    await bench.steps.deleteServerPort(instance);
+    await bench.steps.releaseServiceNetwork(ref);
+    expect(await network.findPort(id)).toBeUndefined();
+    await network.deleteNetwork(admin.admin_network_id);
+  });
+
+  test("need no service network between the tenant's and the operator's", async () => {
+    const admin = await addAdminNetwork();
+    const instance = await addLayout({ ...connected, ...admin });
+    const made = await bench.steps.ensureServerPort(instance);
+    expect(made).toMatchObject({
+      portIds: [expect.any(String), expect.any(String)],
+      address: expect.stringMatching(/^172\.30\./),
+      exportAddress: expect.stringMatching(/^10\.40\./),
+    });
+    expect(await counts()).toEqual([0, 0, 0]);
+    expect((await bench.steps.resolveImageAndFlavor(bench)).adminNetwork).toBe(true);
+    await bench.steps.deleteServerPort(instance);
+    await bench.steps.releaseServiceNetwork(ref);
+    await rig.operator.network.deleteNetwork(admin.admin_network_id);
+  });
+
+  test('are found again after the answer to the creation of any was lost', async () => {
+    const admin = await addAdminNetwork();
+    const instance = await addLayout(connected);
+    for (const name of ['-tenant"', `${instance.instanceId}"`]) {
+      await rig.planFault({ operation: 'port.create', body: name }, { reset: true, after: true });
+      await failureOf(bench.steps.ensureServerPort(instance));
+    }
+    await bench.steps.ensureServerPort(instance);
+    expect(await portNames(instance.instanceId)).toHaveLength(2);
+    await rig.operator.network.deleteNetwork(admin.admin_network_id);
+  });
+
+  test('are those of the layout of their own share network, whatever others have', async () => {
+    const routed = { ...ref, instanceId: 'routed' };
+    await bench.steps.ensureServerPort(routed);
+    const same = { ...shareNetwork, routerId: null };
+    const direct = { ...ref, shareNetwork: same, instanceId: 'direct' };
+    await bench.steps.ensureServerPort(direct);
+    expect((await serviceParts()).subnets).toHaveLength(2);
+    await bench.steps.deleteServerPort(routed);
+    await bench.steps.releaseServiceNetwork(routed);
+    expect((await serviceParts()).subnets).toMatchObject([{ gatewayIp: null }]);
+    await bench.steps.deleteServerPort(direct);
+    await bench.steps.releaseServiceNetwork(direct);
+    expect(await counts()).toEqual([0, 0, 0]);
+  });
+});
+
+describe('two backends in one project', () => {
+  test('share a service subnet and a group for one share network, and one may leave first', async () => {
+    const { options } = bench;
+    const other = await rig.addBackend({
+      service_network_name: options.service_network_name,
+      service_instance_security_group: options.service_instance_security_group,
+    });
+    const mine = { ...ref, instanceId: `${bench.backend}-x-0` };
+    const theirs = { ...ref, backend: other.backend, instanceId: `${other.backend}-x-0` };
+    await Promise.all([
+      bench.retried.ensureServerPort(mine),
+      other.retried.ensureServerPort(theirs),
+    ]);
+    expect(await counts()).toEqual([1, 1, 1]);
+    expect(await groups()).toHaveLength(1);
+    await bench.steps.deleteServerPort(mine);
+    await bench.steps.releaseServiceNetwork(ref);
+    await bench.steps.deleteSecurityGroup(ref);
+    expect(await counts()).toEqual([1, 1, 1]);
+    expect(await groups()).toHaveLength(1);
+    await other.steps.deleteServerPort(theirs);
+    await other.steps.releaseServiceNetwork(theirs);
+    await other.steps.deleteSecurityGroup(theirs);
+    expect(await counts()).toEqual([0, 0, 0]);
+    expect(await groups()).toEqual([]);
   });
 });

@@ -69,3 +69,23 @@ test('a host with another key is not trusted, at once and for good', async () =>
   const failure = await failureOf(bench.steps.waitForSsh({ host }));
   expect(failure).toMatchObject({ type: 'HostKeyChanged', nonRetryable: true });
 });
+
+test('the addresses of all NICs are waited for, and one that never comes is told', async () => {
+  const { network } = rig.operator;
+  const { id: networkId } = await network.createNetwork({ name: 'admin' });
+  const subnet = { networkId, cidr: '172.30.0.0/24', ipVersion: 4 } as const;
+  const { id: subnetId } = await network.createSubnet(subnet);
+  const admin = await rig.addBackend({ admin_network_id: networkId, admin_subnet_id: subnetId });
+  const theirs = await rig.addShareNetwork(admin);
+  const host = await bootServer(admin, theirs, 'in-two-networks');
+  await admin.steps.waitForSsh({ host });
+  const { exportAddress, adminAddress = '' } = host;
+  const addresses = [exportAddress, adminAddress ?? ''];
+  await admin.steps.waitForAddresses({ host, addresses });
+  const slow = { ...host, backend: hasty.backend };
+  const missing = await failureOf(
+    hasty.steps.waitForAddresses({ host: slow, addresses: [...addresses, '172.30.0.250'] }),
+  );
+  expect(missing).toMatchObject({ type: 'AddressMissing', nonRetryable: true });
+  expect(missing.message).toContain('has 172.30.0.250 after 1 s');
+});

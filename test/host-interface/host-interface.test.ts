@@ -34,7 +34,7 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
 
   /** As a worker process on the machine has it. */
   const open = (
-    more: { interface_driver?: 'bridge'; host?: string } = {},
+    more: { interface_driver?: 'bridge'; host?: string; admin_network_id?: string } = {},
     { cloud = rig.operator, run = machine.run } = {},
   ): HostInterface => {
     const options = {
@@ -290,6 +290,29 @@ describe.skipIf(noOpenVswitch)("the worker's host in the service network", () =>
     expect(await addresses()).toEqual([]);
     await open().reach(address);
     expect(await addresses()).toHaveLength(1);
+  });
+
+  test('leads into the admin network, where instances have a port there', async () => {
+    const { network } = rig.operator;
+    const { id: networkId } = await network.createNetwork({ name: `admin-${bench.backend}` });
+    const { id: subnetId } = await network.createSubnet({
+      networkId,
+      cidr: '172.30.0.0/24',
+      ipVersion: 4,
+    });
+    bench = await rig.addBackend({ admin_network_id: networkId, admin_subnet_id: subnetId });
+    const { address, remove } = await addInstance('i-1', '10.20.1.0/24');
+    expect(address).toMatch(/^172\.30\.0\./);
+    const hostInterface = open({ admin_network_id: networkId });
+    await hostInterface.reach(address);
+    const ports = await network.listPorts({ network_id: networkId, device_owner: 'hawser:host' });
+    expect(ports).toMatchObject([{ fixedIps: [{ subnetId }] }]);
+    expect(await addresses()).toEqual([`${ports[0]?.fixedIps[0]?.ipAddress}/24`]);
+    await expect(open().reach(address)).rejects.toThrow(/service network/);
+    await remove();
+    await hostInterface.tidy();
+    expect(await addresses()).toEqual([]);
+    await network.deleteNetwork(networkId);
   });
 
   test('is not asked for an address that no instance has', async () => {

@@ -15,7 +15,7 @@ import { generateHostKey } from '../../ssh/host-key.js';
 import { openBackend } from '../../worker/backends.js';
 import { loadConfig } from '../../worker/config.js';
 import { activityInterceptors } from '../../worker/interceptors.js';
-import type { InstanceHost, ShareNetwork } from '../../workflows/model.js';
+import type { InstanceHost, ServiceInstance, ShareNetwork } from '../../workflows/model.js';
 import { startTestCloud, type TestCloud } from '../devcloud/test-cloud.js';
 import { createTenantNetwork } from './tenant-network.js';
 
@@ -103,11 +103,12 @@ export async function bootServer(
   { steps, backend }: Bench,
   shareNetwork: ShareNetwork,
   instanceId: string,
-): Promise<InstanceHost> {
-  const { portId, address } = await steps.ensureServerPort({ backend, shareNetwork, instanceId });
+): Promise<ServiceInstance> {
+  const ports = await steps.ensureServerPort({ backend, shareNetwork, instanceId });
   const images = await steps.resolveImageAndFlavor({ backend });
-  const server = await steps.ensureServer({ backend, instanceId, portId, ...images });
-  const host = { backend, instanceId, address, ...server };
+  const { portIds, ...addresses } = ports;
+  const server = await steps.ensureServer({ backend, instanceId, portIds, ...images });
+  const host = { backend, instanceId, ...addresses, ...server };
   await steps.waitForServer(host);
   return host;
 }

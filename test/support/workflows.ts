@@ -80,12 +80,17 @@ function fakeBackend(name: string, options: Partial<Backend['options']>): Backen
 
 const goodSteps: Steps = {
   resolveShareNetwork: async () => ({ id: 's1', networkId: 'n1', subnetId: 's1', routerId: 'r1' }),
-  resolveImageAndFlavor: async () => ({ imageId: 'i1', flavorId: '100' }),
+  resolveImageAndFlavor: async () => ({ imageId: 'i1', flavorId: '100', adminNetwork: false }),
   ensureServiceNetwork: async () => ({ networkId: 'sn', subnetId: 'ss', cidr: '10.254.0.0/28' }),
   releaseServiceNetwork: async () => {},
   ensureSecurityGroup: async () => ({ securityGroupId: 'sg' }),
   deleteSecurityGroup: async () => {},
-  ensureServerPort: async () => ({ portId: 'p1', address: '10.254.0.5' }),
+  ensureServerPort: async () => ({
+    portIds: ['p1'],
+    address: '10.254.0.5',
+    exportAddress: '10.254.0.5',
+    adminAddress: null,
+  }),
   deleteServerPort: async () => {},
   ensureServer: async () => ({ serverId: 'v1', hostKey: 'ssh-ed25519 AAAA' }),
   waitForServer: async () => {},
@@ -98,6 +103,7 @@ const goodSteps: Steps = {
   deleteServer: async () => {},
   serverExists: async () => true,
   waitForSsh: async () => {},
+  waitForAddresses: async () => {},
   checkImageRequirements: async () => {},
   inspectExistingShare: async ({ where }) => ({
     path: where,

@@ -185,3 +185,39 @@ test('a cancelled create undoes its steps before it ends', async () => {
   });
   expect(rig.calls.slice(-2)).toEqual(['detachVolume', 'deleteVolume']);
 }, 30_000);
+
+test('an instance in the networks of tenant and operator needs no service network', async () => {
+  const rig = await createRig({
+    resolveShareNetwork: async () => ({
+      id: 's1',
+      networkId: 'n1',
+      subnetId: 's1',
+      routerId: null,
+    }),
+    resolveImageAndFlavor: async () => ({ imageId: 'i1', flavorId: '100', adminNetwork: true }),
+    ensureServerPort: async () => ({
+      portIds: ['p1', 'p2'],
+      address: '172.30.0.5',
+      exportAddress: '10.10.0.5',
+      adminAddress: '172.30.0.5',
+    }),
+    ensureServer: async ({ portIds }) => ({
+      serverId: portIds.join(),
+      hostKey: 'ssh-ed25519 AAAA',
+    }),
+    waitForAddresses: async ({ addresses }) => {
+      if (addresses.join() !== '10.10.0.5') throw new Error(`asked for ${addresses.join()}`);
+    },
+  });
+  await rig.run(async () => {
+    const { instance } = await runCreate(rig);
+    expect(instance).toMatchObject({
+      serverId: 'p1,p2',
+      address: '172.30.0.5',
+      exportAddress: '10.10.0.5',
+      adminAddress: '172.30.0.5',
+    });
+  });
+  expect(rig.calls).not.toContain('ensureServiceNetwork');
+  expect(rig.calls).toContain('waitForAddresses');
+});
