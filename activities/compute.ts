@@ -4,6 +4,7 @@ import type { Image } from '../openstack/image.js';
 import { generateHostKey } from '../ssh/host-key.js';
 import type { RebootType } from '../workflows/model.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
+import { bootVolumeIds, instanceZone, type BootVolume } from './boot-volumes.js';
 import { permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
 import { hasAdminNetwork } from './instance-layout.js';
@@ -29,6 +30,7 @@ export interface InstancePlan {
   flavorId: string;
   /** Whether it has a port in the operator's admin network. */
   adminNetwork: boolean;
+  bootFromVolume: boolean;
 }
 
 const instanceTag = 'hawser:instance_id';
@@ -58,6 +60,7 @@ export function createComputeActivities(backends: Backends) {
         imageId: theActiveImage(images, options.service_image_name).id,
         flavorId: theFlavor(flavor, options.service_instance_flavor_id).id,
         adminNetwork: hasAdminNetwork(backend),
+        bootFromVolume: options.service_instance_boot_from_volume,
       };
     },
 
@@ -66,7 +69,13 @@ export function createComputeActivities(backends: Backends) {
      * to one server only, so a twin whose creation was never answered can't come up beside it.
      */
     async ensureServer(
-      spec: InstanceRef & { imageId: string; flavorId: string; portIds: string[] },
+      spec: InstanceRef & {
+        imageId: string;
+        flavorId: string;
+        portIds: string[];
+        /** In place of the image. */
+        bootVolume?: BootVolume | undefined;
+      },
     ): Promise<{ serverId: string; hostKey: string }> {
       const backend = backends(spec.backend);
       const { compute } = backend.cloud;
@@ -76,7 +85,8 @@ export function createComputeActivities(backends: Backends) {
           const hostKey = generateHostKey();
           const { id } = await compute.createServer({
             name: serverName(backend, spec.instanceId),
-            imageId: spec.imageId,
+            ...(spec.bootVolume ? { bootVolume: spec.bootVolume } : { imageId: spec.imageId }),
+            availabilityZone: instanceZone(backend.options),
             flavorId: spec.flavorId,
             portIds: spec.portIds,
             keyName: await ensureKeypair(backend, spec.instanceId),
@@ -195,10 +205,10 @@ export function createComputeActivities(backends: Backends) {
     },
 
     /**
-     * Deletes every server of the instance and its key pair, and waits until they are gone. Refuses while
-     * a volume is attached: it belongs to a share. Safe to repeat.
+     * Deletes every server of the instance and its key pair, and waits until they are gone. Refuses while the volume
+     * of a share is attached. Says whether there still is a volume that it booted from. Safe to repeat.
      */
-    async deleteServer(ref: InstanceRef): Promise<void> {
+    async deleteServer(ref: InstanceRef): Promise<{ hasBootVolume: boolean }> {
       const backend = backends(ref.backend);
       const { compute } = backend.cloud;
       await waitUntil({
@@ -209,7 +219,7 @@ export function createComputeActivities(backends: Backends) {
           );
           for (const { id, taskState } of servers) {
             if (taskState === 'deleting') continue;
-            await refuseWithVolumes(compute, id);
+            await refuseWithVolumes(backend, ref.instanceId, id);
             await compute.deleteServer(id);
           }
           return servers;
@@ -221,6 +231,7 @@ export function createComputeActivities(backends: Backends) {
         onTimeout: 'ServerFailed',
       });
       await compute.deleteKeypair(keypairName(backend, ref.instanceId));
+      return { hasBootVolume: (await bootVolumeIds(backend, ref.instanceId)).length > 0 };
     },
 
     /** Attaches the volume and waits until Cinder calls it in-use. Safe to repeat. */
@@ -291,12 +302,16 @@ async function unlessDone(request: Promise<unknown>, done: () => Promise<boolean
 }
 
 async function refuseWithVolumes(
-  compute: Backend['cloud']['compute'],
+  backend: Backend,
+  instanceId: string,
   serverId: string,
 ): Promise<void> {
-  const attachments = await unlessNotFound(compute.listAttachments(serverId));
+  const attachments = await unlessNotFound(backend.cloud.compute.listAttachments(serverId));
   if (!attachments?.length) return;
-  const volumes = attachments.map(({ volumeId }) => volumeId).join(', ');
+  const own = await bootVolumeIds(backend, instanceId);
+  const others = attachments.map(({ volumeId }) => volumeId).filter((id) => !own.includes(id));
+  if (others.length === 0) return;
+  const volumes = others.join(', ');
   throw permanent(
     'InstanceInUse',
     `Server ${serverId} has volumes attached, and stays: ${volumes}. Delete their shares first`,

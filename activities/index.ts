@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Backends } from './backend.js';
 import { createBlockStorageActivities } from './block-storage.js';
+import { createBootVolumeActivities } from './boot-volumes.js';
 import { createCifsExportActivities } from './cifs-exports.js';
 import { createCommonServerActivities } from './common-server.js';
 import { createComputeActivities } from './compute.js';
@@ -21,6 +22,7 @@ export type Activities = ReturnType<typeof createActivities>;
 export function createActivities(backends: Backends, temporal: Client) {
   return {
     ...createBlockStorageActivities(backends),
+    ...createBootVolumeActivities(backends),
     ...createCifsExportActivities(backends),
     ...createCommonServerActivities(backends),
     ...createComputeActivities(backends),

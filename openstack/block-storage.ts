@@ -85,6 +85,10 @@ export interface NewVolume {
   volumeType?: string | undefined;
   availabilityZone?: string | undefined;
   snapshotId?: string | undefined;
+  /** Filled with the image, and bootable. */
+  imageId?: string | undefined;
+  /** A copy of that volume, bootable if that is. */
+  sourceVolumeId?: string | undefined;
 }
 
 /** What must hold for a thing to be listed: the exact name, and at least this metadata. */
@@ -113,6 +117,8 @@ export function createBlockStorage(requester: Requester) {
             volume_type: volume.volumeType,
             availability_zone: volume.availabilityZone,
             snapshot_id: volume.snapshotId,
+            imageRef: volume.imageId,
+            source_volid: volume.sourceVolumeId,
           },
         },
       }),

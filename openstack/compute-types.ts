@@ -85,7 +85,9 @@ export type VolumeAttachment = z.infer<typeof attachmentSchema>;
 
 export interface NewServer {
   name: string;
-  imageId: string;
+  /** Left out, it boots from `bootVolume`. */
+  imageId?: string | undefined;
+  bootVolume?: { volumeId: string; deleteOnTermination: boolean } | undefined;
   flavorId: string;
   /** Existing ports in the order of the guest's interfaces. Their security groups count: it gets no others. */
   portIds: string[];

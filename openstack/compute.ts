@@ -149,6 +149,15 @@ export function createCompute(requester: Requester) {
 const serverRequest = (server: NewServer): unknown => ({
   name: server.name,
   imageRef: server.imageId,
+  block_device_mapping_v2: server.bootVolume && [
+    {
+      boot_index: 0,
+      uuid: server.bootVolume.volumeId,
+      source_type: 'volume',
+      destination_type: 'volume',
+      delete_on_termination: server.bootVolume.deleteOnTermination,
+    },
+  ],
   flavorRef: server.flavorId,
   networks: server.portIds.map((port) => ({ port })),
   key_name: server.keyName,

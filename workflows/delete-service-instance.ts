@@ -1,4 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
+import type { BootVolumeActivities } from '../activities/boot-volumes.js';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { NetworkActivities } from '../activities/network.js';
 import { cloudCall, cloudWait } from './activity-options.js';
@@ -6,15 +7,23 @@ import type { ServiceInstanceInput } from './set-up-service-instance.js';
 import { step } from './step.js';
 
 const { deleteServer } = proxyActivities<ComputeActivities>(cloudWait);
+const { removeBootVolume } = proxyActivities<BootVolumeActivities>(cloudWait);
 const { deleteServerPort, releaseServiceNetwork, deleteSecurityGroup } =
   proxyActivities<NetworkActivities>(cloudCall);
 
-/** Removes the VM, its port and key pair, and what of the network nobody else uses. Safe to repeat. */
+/**
+ * Removes the VM, its boot volume, ports and key pair, and what of the network nobody else uses. Safe to repeat.
+ */
 export async function deleteServiceInstance(input: ServiceInstanceInput): Promise<void> {
   const { instanceId, backend, shareNetwork } = input;
-  await deleteServer.executeWithOptions(step(`delete the server of ${instanceId}`), [
+  const left = await deleteServer.executeWithOptions(step(`delete the server of ${instanceId}`), [
     { backend, instanceId },
   ]);
+  if (left?.hasBootVolume) {
+    await removeBootVolume.executeWithOptions(step(`remove the boot volume of ${instanceId}`), [
+      { backend, instanceId, evenIfKept: false },
+    ]);
+  }
   await deleteServerPort.executeWithOptions(step(`delete the port of ${instanceId}`), [
     { backend, instanceId },
   ]);

@@ -1,4 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
+import type { BootVolumeActivities } from '../activities/boot-volumes.js';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { NetworkActivities } from '../activities/network.js';
 import type { ReadinessActivities } from '../activities/readiness.js';
@@ -10,6 +11,7 @@ import { undoOnFailure } from './undo-on-failure.js';
 
 const { resolveImageAndFlavor, ensureServer } = proxyActivities<ComputeActivities>(cloudCall);
 const { waitForServer, deleteServer } = proxyActivities<ComputeActivities>(cloudWait);
+const { ensureBootVolume, removeBootVolume } = proxyActivities<BootVolumeActivities>(cloudWait);
 const {
   ensureServiceNetwork,
   releaseServiceNetwork,
@@ -34,10 +36,10 @@ export interface ServiceInstanceInput {
 export async function setUpServiceInstance(input: ServiceInstanceInput): Promise<ServiceInstance> {
   const { instanceId, backend, shareNetwork } = input;
 
-  const { imageId, flavorId, adminNetwork } = await resolveImageAndFlavor.executeWithOptions(
-    step('find the service image and the flavor'),
-    [{ backend }],
-  );
+  const { imageId, flavorId, adminNetwork, bootFromVolume } =
+    await resolveImageAndFlavor.executeWithOptions(step('find the service image and the flavor'), [
+      { backend },
+    ]);
 
   return undoOnFailure(async (onFailure) => {
     // With the tenant on one side and the operator on the other, nobody is left to use a service network.
@@ -69,10 +71,18 @@ export async function setUpServiceInstance(input: ServiceInstanceInput): Promise
         { backend, instanceId, shareNetwork },
       ]);
 
+    const makeBootVolume = async () => {
+      onFailure(() => removeBootVolume({ backend, instanceId, evenIfKept: true }));
+      return ensureBootVolume.executeWithOptions(step('create the volume to boot from'), [
+        { backend, instanceId, imageId },
+      ]);
+    };
+    const bootVolume = bootFromVolume ? await makeBootVolume() : undefined;
+
     onFailure(() => deleteServer({ backend, instanceId }));
     const { serverId, hostKey } = await ensureServer.executeWithOptions(
       step(`boot a server with address ${address}`),
-      [{ backend, instanceId, imageId, flavorId, portIds }],
+      [{ backend, instanceId, imageId, flavorId, portIds, bootVolume }],
     );
     await waitForServer.executeWithOptions(step(`server ${serverId} becomes ACTIVE`), [
       { backend, instanceId, serverId },

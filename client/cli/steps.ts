@@ -45,6 +45,8 @@ const stepWords: Record<string, string> = {
   ensureServiceNetwork: 'preparing the service network',
   ensureSecurityGroup: 'preparing the security group',
   ensureServerPort: 'creating the server’s ports',
+  ensureBootVolume: 'creating the volume to boot from',
+  removeBootVolume: 'removing the boot volume',
   ensureServer: 'creating the server',
   waitForServer: 'waiting for the server to start',
   waitForSsh: 'waiting for SSH',

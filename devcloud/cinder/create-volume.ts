@@ -35,6 +35,8 @@ export function createVolume(cloud: Cloud, caller: Caller, ask: CreateRequest): 
   const snapshot = ask.snapshot_id ? usableSnapshot(cloud, caller, ask.snapshot_id) : undefined;
   const source = ask.source_volid ? findVolume(cloud, caller, ask.source_volid) : undefined;
   const image = ask.imageRef ? usableImage(cloud, ask.imageRef) : undefined;
+  // What a volume is copied from decides whether it can be booted from.
+  const origin = source ?? (snapshot && cloud.tables.volumes.get(snapshot.volumeId));
   const sizeGib = wantedSize(ask.size ?? undefined, { snapshot, source });
   const type = wantedType(cloud, ask.volume_type ?? undefined);
   const availabilityZone = ask.availability_zone ?? 'nova';
@@ -56,11 +58,11 @@ export function createVolume(cloud: Cloud, caller: Caller, ask: CreateRequest): 
     metadata: ask.metadata ?? {},
     imageMetadata: image
       ? { image_id: image.id, image_name: image.name ?? '', disk_format: image.diskFormat ?? '' }
-      : null,
+      : (origin?.imageMetadata ?? null),
     snapshotId: snapshot?.id ?? null,
     sourceVolumeId: source?.id ?? null,
     imageId: image?.id ?? null,
-    bootable: image !== undefined,
+    bootable: image !== undefined || origin?.bootable === true,
     readonly: false,
     createdAt: now,
     updatedAt: now,

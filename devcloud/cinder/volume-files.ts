@@ -3,6 +3,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Cloud } from '../cloud.js';
+import { copyDisk } from '../hosts/copy-disk.js';
 import type { VolumeFile } from '../hosts/hosts.js';
 
 const run = promisify(execFile);
@@ -35,6 +36,7 @@ export async function setSize({ file }: VolumeFile, sizeGib: number): Promise<vo
 }
 
 export async function copyImage(image: string, format: string, to: VolumeFile): Promise<void> {
+  if (format === 'raw') return copyDisk(image, to.file);
   await run('qemu-img', ['convert', '-f', format, '-O', 'raw', image, to.file]);
 }
 

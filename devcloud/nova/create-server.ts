@@ -62,7 +62,7 @@ export function createServer(cloud: Cloud, caller: Caller, ask: ServerRequest): 
 /** Devices that are volumes; a local one is the machine's own disk. */
 function wantedVolumes(cloud: Cloud, caller: Caller, ask: ServerRequest): BlockDevice[] {
   const devices = ask.block_device_mapping_v2 ?? [];
-  for (const { source_type: source, uuid } of devices) {
+  for (const { source_type: source, uuid, boot_index: order } of devices) {
     if (source !== 'volume') continue;
     const volume = cloud.tables.volumes.get(uuid ?? '');
     if (!volume || !mayTouch(caller, volume)) {
@@ -73,6 +73,7 @@ function wantedVolumes(cloud: Cloud, caller: Caller, ask: ServerRequest): BlockD
         `Invalid volume: Volume ${uuid} status must be available or downloading to reserve, but the current status is ${volume.status}.`,
       );
     }
+    if (order === 0 && !volume.bootable) throw badRequest(`Block Device ${uuid} is not bootable.`);
   }
   return devices.filter((device) => device.destination_type === 'volume');
 }

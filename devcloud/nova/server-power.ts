@@ -39,12 +39,12 @@ function specOf(cloud: Cloud, server: Server): ServerSpec {
   };
 }
 
-/** A server that boots from a volume has the image that the volume was made from. */
+/** A server that boots from a volume has the image that the volume, or what it was copied from, was made from. */
 const imageIdOf = ({ tables }: Cloud, { id, imageId }: Server): string | null | undefined =>
   imageId ??
   tables.volumes.get(
     tables.volumeMappings.find((row) => row.serverId === id && row.bootIndex === 0)?.volumeId ?? '',
-  )?.imageId;
+  )?.imageMetadata?.['image_id'];
 
 /** What only the machine itself can do wrong, where machines can. */
 export async function troubleHost(

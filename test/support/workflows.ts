@@ -80,7 +80,12 @@ function fakeBackend(name: string, options: Partial<Backend['options']>): Backen
 
 const goodSteps: Steps = {
   resolveShareNetwork: async () => ({ id: 's1', networkId: 'n1', subnetId: 's1', routerId: 'r1' }),
-  resolveImageAndFlavor: async () => ({ imageId: 'i1', flavorId: '100', adminNetwork: false }),
+  resolveImageAndFlavor: async () => ({
+    imageId: 'i1',
+    flavorId: '100',
+    adminNetwork: false,
+    bootFromVolume: false,
+  }),
   ensureServiceNetwork: async () => ({ networkId: 'sn', subnetId: 'ss', cidr: '10.254.0.0/28' }),
   releaseServiceNetwork: async () => {},
   ensureSecurityGroup: async () => ({ securityGroupId: 'sg' }),
@@ -100,7 +105,9 @@ const goodSteps: Steps = {
     exportAddress: '10.1.9.5',
     hostKey: 'ssh-ed25519 AAAA',
   }),
-  deleteServer: async () => {},
+  deleteServer: async () => ({ hasBootVolume: false }),
+  ensureBootVolume: async () => ({ volumeId: 'boot1', deleteOnTermination: true }),
+  removeBootVolume: async () => {},
   serverExists: async () => true,
   waitForSsh: async () => {},
   waitForAddresses: async () => {},

@@ -29,6 +29,8 @@ function runCreate(rig: Rig, sizeGib = 1) {
   });
 }
 
+const plan = { imageId: 'i1', flavorId: '100', adminNetwork: false, bootFromVolume: false };
+
 const instanceHandle = (rig: Rig, ordinal = 0) =>
   rig.client.workflow.getHandle(
     serviceInstanceWorkflowId(serviceInstanceId(rig.backend, 's1', ordinal)),
@@ -114,6 +116,7 @@ test('a set-up that could not be undone stays, for a deletion to try again', asy
     },
     deleteServer: async () => {
       if (stuck) throw ApplicationFailure.nonRetryable('still deleting', 'ServerFailed');
+      return { hasBootVolume: false };
     },
   });
   await rig.run(async () => {
@@ -194,7 +197,7 @@ test('an instance in the networks of tenant and operator needs no service networ
       subnetId: 's1',
       routerId: null,
     }),
-    resolveImageAndFlavor: async () => ({ imageId: 'i1', flavorId: '100', adminNetwork: true }),
+    resolveImageAndFlavor: async () => ({ ...plan, adminNetwork: true }),
     ensureServerPort: async () => ({
       portIds: ['p1', 'p2'],
       address: '172.30.0.5',
@@ -220,4 +223,60 @@ test('an instance in the networks of tenant and operator needs no service networ
   });
   expect(rig.calls).not.toContain('ensureServiceNetwork');
   expect(rig.calls).toContain('waitForAddresses');
+});
+
+test('an instance that boots from a volume loses it with a failed set-up, whatever became of it', async () => {
+  const asked: unknown[] = [];
+  const rig = await createRig({
+    resolveImageAndFlavor: async () => ({ ...plan, bootFromVolume: true }),
+    ensureServer: async ({ bootVolume }) => ({
+      serverId: `from ${bootVolume?.volumeId}`,
+      hostKey: 'ssh-ed25519 AAAA',
+    }),
+    waitForServer: async ({ serverId }) => {
+      asked.push(serverId);
+      throw ApplicationFailure.nonRetryable('ERROR', 'ServerFailed');
+    },
+    deleteServer: async () => ({ hasBootVolume: true }),
+    removeBootVolume: async ({ evenIfKept }) => void asked.push(evenIfKept),
+  });
+  await rig.run(async () => {
+    await expect(runCreate(rig)).rejects.toThrow(WorkflowFailedError);
+  });
+  const about = /(Server|ServerPort|BootVolume)$/;
+  expect(rig.calls.filter((name) => about.test(name))).toEqual([
+    'ensureServerPort',
+    'ensureBootVolume',
+    'ensureServer',
+    'waitForServer',
+    'deleteServer',
+    'removeBootVolume',
+    'deleteServerPort',
+  ]);
+  expect(asked).toEqual(['from boot1', true]);
+});
+
+test('a boot volume goes or stays as it was made to when the instance is deleted', async () => {
+  const asked: unknown[] = [];
+  const rig = await createRig({
+    resolveImageAndFlavor: async () => ({ ...plan, bootFromVolume: true }),
+    deleteServer: async () => ({ hasBootVolume: true }),
+    removeBootVolume: async ({ evenIfKept }) => void asked.push(evenIfKept),
+  });
+  await rig.run(async () => {
+    await runCreate(rig);
+    const handle = instanceHandle(rig);
+    const view = (await handle.describe()).memo?.['view'] as { shares: string[] };
+    await handle.executeUpdate('leave', { args: [{ shareId: view.shares[0] }] });
+    await handle.executeUpdate(deleteInstanceUpdate);
+    await handle.result();
+  });
+  expect(rig.calls.slice(-5)).toEqual([
+    'deleteServer',
+    'removeBootVolume',
+    'deleteServerPort',
+    'releaseServiceNetwork',
+    'deleteSecurityGroup',
+  ]);
+  expect(asked).toEqual([false]);
 });
