@@ -159,6 +159,7 @@ export function startOfInstance(
         shareNetwork && options.automatic_share_server_cleanup
           ? options.unused_share_server_cleanup_interval * 60_000
           : null,
+      deleteWithLastShare: shareNetwork !== null && options.delete_share_server_with_last_share,
     },
   };
   return new WithStartWorkflowOperation<typeof serviceInstance>('serviceInstance', {

@@ -45,6 +45,8 @@ export interface ServiceInstanceOptions {
   maxSizeGib?: number | null;
   /** How long it stays without a share, in milliseconds; null for ever. */
   unusedCleanupMs: number | null;
+  /** Removes it at once with its last share. */
+  deleteWithLastShare?: boolean;
 }
 
 export interface ServiceInstanceEntityInput {
@@ -206,11 +208,16 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   );
 
   setHandler(leaveUpdate, ({ shareId, unmanaged = false }) => {
+    const wasThere = view.shares.includes(shareId);
     view.shares = view.shares.filter((id) => id !== shareId);
     // A server that was there before stays anyway.
     if (unmanaged && shareNetwork && !unmanagedShares().includes(shareId)) {
       view.unmanagedShares = [...unmanagedShares(), shareId];
     }
+    // From here on no share can join, as with any deletion; whoever is joining has a place already.
+    const unused = view.shares.length === 0 && unmanagedShares().length === 0;
+    const wasLast = wasThere && unused && ['active', 'rebooting'].includes(view.status);
+    if (wasLast && options.deleteWithLastShare) deleteWanted = true;
     publish();
   });
 

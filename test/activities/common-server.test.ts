@@ -94,12 +94,12 @@ test('no such server, and several of one name, are said to be so', async () => {
   const images = await maker.steps.resolveImageAndFlavor(maker);
   const shareNetwork = await rig.addShareNetwork(maker, '10.22.0.0/24');
   for (const instanceId of ['twin-1', 'twin-2']) {
-    const { portId } = await maker.steps.ensureServerPort({
+    const { portIds } = await maker.steps.ensureServerPort({
       backend: maker.backend,
       shareNetwork,
       instanceId,
     });
-    const twin = { ...images, name: 'twin', portIds: [portId], keyName: keyName ?? '' };
+    const twin = { ...images, name: 'twin', portIds, keyName: keyName ?? '' };
     await rig.operator.compute.createServer(twin);
   }
   const twins = await existing({ service_instance_name_or_id: 'twin' });

@@ -73,6 +73,7 @@ function fakeBackend(name: string, options: Partial<Backend['options']>): Backen
       max_share_server_size: -1,
       automatic_share_server_cleanup: false,
       unused_share_server_cleanup_interval: 10,
+      delete_share_server_with_last_share: false,
       ...options,
     },
   } as Backend;

@@ -226,7 +226,13 @@ test('one operation runs at a time: a look waits for the reboot, and a second re
 test('nothing is done to an instance that is being set up, deleted or about to be', async () => {
   let open = () => {};
   let gate = new Promise<void>((resolve) => (open = resolve));
-  const rig = await createRig({ waitForServer: () => gate, deleteServer: () => gate });
+  const rig = await createRig({
+    waitForServer: () => gate,
+    deleteServer: async () => {
+      await gate;
+      return { hasBootVolume: false };
+    },
+  });
   await rig.run(async () => {
     const share = await beginShare(rig);
     await until(() => rig.calls.includes('waitForServer'));

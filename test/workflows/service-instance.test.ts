@@ -10,7 +10,7 @@ import {
   type ShareRequest,
 } from '../../workflows/model.js';
 import type { createShare } from '../../workflows/create-share.js';
-import { createRig, untilCancelled, type Rig } from '../support/workflows.js';
+import { createRig, untilCancelled, type Rig, type Steps } from '../support/workflows.js';
 
 /** The operation alone, without the share's own workflow: its failure arrives here. */
 function runCreate(rig: Rig, sizeGib = 1) {
@@ -280,3 +280,133 @@ test('a boot volume goes or stays as it was made to when the instance is deleted
   ]);
   expect(asked).toEqual([false]);
 });
+
+/** A cloud in which an instance has a server or none, and a share cannot be exported without. */
+function serverThatCounts() {
+  const seen = { up: false, boots: 0, deletions: 0, withoutServer: 0 };
+  const steps: Steps = {
+    ensureServer: async () => {
+      seen.up = true;
+      seen.boots += 1;
+      return { serverId: `v${seen.boots}`, hostKey: 'ssh-ed25519 AAAA' };
+    },
+    deleteServer: async () => {
+      seen.up = false;
+      seen.deletions += 1;
+      return { hasBootVolume: false };
+    },
+    applyNfsExports: async () => {
+      if (!seen.up) seen.withoutServer += 1;
+      return [{ path: '10.254.0.5:/shares/x', adminOnly: false }];
+    },
+  };
+  return { seen, steps };
+}
+
+const sharesOn = async (rig: Rig) => {
+  const { memo } = await instanceHandle(rig).describe();
+  return (memo?.['view'] as { shares: string[] }).shares;
+};
+
+const leave = async (rig: Rig, shareId: string | undefined) =>
+  instanceHandle(rig).executeUpdate('leave', { args: [{ shareId }] });
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const withLastShare = { delete_share_server_with_last_share: true };
+
+test('an instance goes at once with its last share where the backend says so, and not before', async () => {
+  const { seen, steps } = serverThatCounts();
+  const rig = await createRig(steps, withLastShare);
+  await rig.run(async () => {
+    await Promise.all([runCreate(rig), runCreate(rig)]);
+    const [first, second] = await sharesOn(rig);
+    await leave(rig, first);
+    await leave(rig, first);
+    await pause(1000);
+    expect(seen).toMatchObject({ up: true, deletions: 0 });
+    await leave(rig, second);
+    await instanceHandle(rig).result();
+  });
+  expect(seen).toMatchObject({ up: false, boots: 1, deletions: 1 });
+});
+
+test('an instance without shares stays where it shall be kept', async () => {
+  const { seen, steps } = serverThatCounts();
+  const rig = await createRig(steps, { unused_share_server_cleanup_interval: 1 / 60 });
+  await rig.run(async () => {
+    await runCreate(rig);
+    await leave(rig, (await sharesOn(rig))[0]);
+    await pause(3000);
+    expect((await instanceHandle(rig).describe()).status.name).toBe('RUNNING');
+  });
+  expect(seen).toMatchObject({ up: true, deletions: 0 });
+});
+
+test('an instance that a share is joining does not go with the last of the others', async () => {
+  const { seen, steps } = serverThatCounts();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const rig = await createRig(
+    {
+      ...steps,
+      attachVolume: async () => {
+        if (seen.boots > 0 && rig.calls.filter((name) => name === 'attachVolume').length > 1) {
+          await held;
+        }
+      },
+    },
+    withLastShare,
+  );
+  await rig.run(async () => {
+    await runCreate(rig);
+    const [first] = await sharesOn(rig);
+    const joining = runCreate(rig);
+    await expect.poll(() => sharesOn(rig)).toHaveLength(2);
+    await leave(rig, first);
+    await pause(500);
+    release();
+    await joining;
+    expect(await sharesOn(rig)).toHaveLength(1);
+  });
+  expect(seen).toMatchObject({ up: true, deletions: 0, withoutServer: 0 });
+});
+
+test('a share that comes while the instance goes with the last one gets a new instance', async () => {
+  const { seen, steps } = serverThatCounts();
+  const rig = await createRig(
+    {
+      ...steps,
+      deleteServerPort: () => pause(1000).then(() => undefined),
+    },
+    withLastShare,
+  );
+  await rig.run(async () => {
+    await runCreate(rig);
+    await leave(rig, (await sharesOn(rig))[0]);
+    await expect.poll(() => seen.deletions).toBe(1);
+    const { instance } = await runCreate(rig);
+    expect(instance.serverId).toBe('v2');
+  });
+  expect(seen).toMatchObject({ up: true, boots: 2, deletions: 1, withoutServer: 0 });
+});
+
+test('shares that come as an unused instance is about to go all get one that stays', async () => {
+  const { seen, steps } = serverThatCounts();
+  const rig = await createRig(steps, {
+    automatic_share_server_cleanup: true,
+    unused_share_server_cleanup_interval: 1 / 120,
+  });
+  await rig.run(async () => {
+    for (const after of [440, 470, 490, 500, 510, 530]) {
+      await runCreate(rig);
+      await leave(rig, (await sharesOn(rig))[0]);
+      await pause(after);
+      await runCreate(rig);
+      expect(seen.up, `after ${after} ms`).toBe(true);
+      expect(await sharesOn(rig)).toHaveLength(1);
+      await leave(rig, (await sharesOn(rig))[0]);
+    }
+  });
+  expect(seen.withoutServer).toBe(0);
+}, 120_000);
