@@ -24,6 +24,8 @@ export interface EnvironmentOptions {
   onProgress?: (message: string) => void;
   /** Default: 1. */
   workers?: number;
+  /** More for `hawser worker`. */
+  workerArguments?: string[];
   /** Default: a file, so that everything survives a restart. */
   temporalDatabase?: 'file' | 'memory';
   /** Empties the state directory first. */

@@ -73,10 +73,32 @@ const zoneSchema = z
 
 const volumeTypeSchema = z.object({ id: z.string(), name: z.string() });
 
+const limitsSchema = z
+  .object({
+    absolute: z.object({
+      maxTotalVolumes: z.number(),
+      maxTotalVolumeGigabytes: z.number(),
+      totalVolumesUsed: z.number(),
+      totalGigabytesUsed: z.number(),
+    }),
+  })
+  .transform(({ absolute }) => ({
+    /** Null is no limit. */
+    maxVolumes: limitOf(absolute.maxTotalVolumes),
+    volumesUsed: absolute.totalVolumesUsed,
+    /** Null is no limit. */
+    maxGib: limitOf(absolute.maxTotalVolumeGigabytes),
+    /** Of volumes and, as most clouds are set up, snapshots. */
+    gibUsed: absolute.totalGigabytesUsed,
+  }));
+
+const limitOf = (limit: number): number | null => (limit < 0 ? null : limit);
+
 export type Volume = z.infer<typeof volumeSchema>;
 export type Snapshot = z.infer<typeof snapshotSchema>;
 export type AvailabilityZone = z.infer<typeof zoneSchema>;
 export type VolumeType = z.infer<typeof volumeTypeSchema>;
+export type VolumeLimits = z.infer<typeof limitsSchema>;
 
 export interface NewVolume {
   name: string;
@@ -201,6 +223,10 @@ export function createBlockStorage(requester: Requester) {
 
     listVolumeTypes: async (): Promise<VolumeType[]> =>
       cinder.list('/types', 'volume_types', volumeTypeSchema),
+
+    /** The project's quota of volumes, and what of it is taken. */
+    getLimits: async (): Promise<VolumeLimits> =>
+      cinder.call('GET', '/limits', 'limits', limitsSchema),
   };
 }
 

@@ -2,15 +2,26 @@ import { readFileSync } from 'node:fs';
 import type { Backend } from '../activities/backend.js';
 import { openHostInterface } from '../host-interface/index.js';
 import { loadCloudConfig } from '../openstack/cloud-config.js';
-import { connectCloud } from '../openstack/index.js';
+import { connectCloud, type Cloud } from '../openstack/index.js';
 import { SshPool } from '../ssh/pool.js';
 import { ConfigError, type BackendConfig } from './config.js';
 
 /** OpenSSH's own limit is ten, and it counts a session for a while after its end. */
 const MOST_SESSIONS = 5;
 
+/** The cloud of a backend. Speaks to nobody yet. Throws `CloudConfigError`. */
+export function openCloudOf(config: BackendConfig): Cloud {
+  const env = { ...process.env };
+  if (config.os_client_config_file) env['OS_CLIENT_CONFIG_FILE'] = config.os_client_config_file;
+  return connectCloud(loadCloudConfig({ cloud: config.os_cloud, env }));
+}
+
 /** Builds the clients of one backend. Speaks to nobody yet. */
-export function openBackend(config: BackendConfig, file: string): Backend {
+export function openBackend(
+  config: BackendConfig,
+  file: string,
+  cloud = openCloudOf(config),
+): Backend {
   const { service_instance_password: password, ...options } = config;
   const key = (option: 'path_to_private_key' | 'path_to_public_key') => {
     const path = options[option];
@@ -23,9 +34,6 @@ export function openBackend(config: BackendConfig, file: string): Backend {
       throw new ConfigError(file, [`backends.${config.name}.${option}: ${reason}`]);
     }
   };
-  const env = { ...process.env };
-  if (config.os_client_config_file) env['OS_CLIENT_CONFIG_FILE'] = config.os_client_config_file;
-  const cloud = connectCloud(loadCloudConfig({ cloud: config.os_cloud, env }));
   const hostInterface = openHostInterface(config, cloud);
   return {
     name: config.name,
@@ -46,4 +54,11 @@ export function openBackend(config: BackendConfig, file: string): Backend {
       ? (key('path_to_public_key')?.trim() ?? null)
       : null,
   };
+}
+
+/** Ends all its connections. */
+export async function closeBackend({ ssh, hostInterface, cloud }: Backend): Promise<void> {
+  ssh.close();
+  hostInterface.close();
+  await cloud.session.close();
 }

@@ -4,33 +4,36 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { backendsOf, type Backend } from '../activities/backend.js';
-import { HostInterfaceUnusable } from '../host-interface/errors.js';
 import { taskQueue } from '../workflows/model.js';
-import { openBackend } from './backends.js';
+import { closeBackend } from './backends.js';
 import { findCommonServer } from './common-server.js';
 import { ConfigError, loadConfig } from './config.js';
 import { activityInterceptors } from './interceptors.js';
 import { installLogger, type Log } from './logger.js';
+import { openChecked } from './prerequisites/index.js';
 import { registerSearchAttributes } from './register-search-attributes.js';
 
 export interface WorkerOptions {
   configPath: string;
   /** Serves these backends only, and reads no others; without it, all of the configuration. */
   backends?: string[] | undefined;
+  /** Whether what the options name in the cloud is looked up before any work is taken. */
+  lookInCloud: boolean;
   /** Stops taking work and returns when what runs has ended or was handed back. */
   signal: AbortSignal;
 }
 
 /**
  * Runs a worker for each backend of the configuration until `signal` aborts. Rejects with a `ConfigError`
- * that lists all mistakes, or with `TemporalUnreachable`, before any work is taken.
+ * that lists all mistakes, in the file and in what it names, or with `TemporalUnreachable`, before any work is taken.
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { configPath, signal } = options;
   const log = installLogger();
   const configs = loadConfig(configPath, options.backends);
-  const backends = configs.map((config) => openBackend(config, configPath));
-  for (const backend of backends) await checkHost(backend, configPath, log);
+  const { backends, problems, warnings } = await openChecked(configs, configPath, options);
+  if (problems.length > 0) throw new ConfigError(configPath, problems);
+  for (const warning of warnings) log.warn(warning);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await connect(connectionOptions);
   try {
@@ -46,7 +49,11 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     log.info({ backends: backends.map(({ name }) => name), namespace }, 'worker ready');
     await Promise.all(workers.map((worker) => worker.runUntil(stopWanted)));
   } finally {
-    for (const backend of backends) await closeBackend(backend, log);
+    for (const backend of backends) {
+      await closeBackend(backend).catch((error: unknown) => {
+        log.warn({ error, backend: backend.name }, 'closing the connections failed');
+      });
+    }
     await connection.close();
   }
 }
@@ -103,34 +110,11 @@ async function createWorkers(
   );
 }
 
-/** A host that can never reach an instance would only fail other hosts' shares: it takes no work. */
-async function checkHost({ hostInterface, name }: Backend, file: string, log: Log): Promise<void> {
-  try {
-    await hostInterface.check();
-  } catch (error) {
-    if (error instanceof HostInterfaceUnusable) {
-      throw new ConfigError(file, [`backends.${name}.interface_driver: ${error.message}`]);
-    }
-    log.warn({ error, backend: name }, 'this host cannot reach service instances yet');
-  }
-}
-
 /** What service networks left on this host while no worker ran here; the next release or connection looks again. */
 async function tidyHost({ hostInterface, name }: Backend, log: Log): Promise<void> {
   try {
     await hostInterface.tidy();
   } catch (error) {
     log.warn({ error, backend: name }, 'tidying the interfaces of this host failed');
-  }
-}
-
-async function closeBackend(backend: Backend, log: Log): Promise<void> {
-  const { ssh, hostInterface, cloud, name } = backend;
-  try {
-    ssh.close();
-    hostInterface.close();
-    await cloud.session.close();
-  } catch (error) {
-    log.warn({ error, backend: name }, 'closing the connections failed');
   }
 }

@@ -18,6 +18,7 @@ export function addConfigCommands(program: Command): void {
     .command('check')
     .description('name every mistake in the configuration')
     .option('--config <file>', 'the configuration', 'hawser.yaml')
+    .option('--cloud', 'also look at key files, this host and the cloud, as a worker does', false)
     .action(withSession(check));
 
   config
@@ -41,22 +42,34 @@ export function addConfigCommands(program: Command): void {
 
 const collected = (name: string, before: string[] | undefined) => [...(before ?? []), name];
 
-async function check({ result }: Session, { config: file }: FileFlag): Promise<void> {
+async function check({ result }: Session, { config: file, cloud }: FileFlag & { cloud: boolean }) {
   const { checkConfig, readConfig } = await import('../../worker/config.js');
-  const { configs, problems, notes } = checkConfig(readConfig(file));
-  const backends = configs.map(({ name }) => name);
-  const report = { file, ok: problems.length === 0, backends, problems, notes };
-  result(report, () => describeReport(file, { configs, problems, notes }));
-  if (!report.ok) process.exitCode = 1;
+  const report: Report = { warnings: [], ...checkConfig(readConfig(file)) };
+  if (cloud) {
+    const { checkPrerequisites } = await import('../../worker/prerequisites/index.js');
+    const { problems, warnings } = await checkPrerequisites(report.configs, file);
+    report.problems.push(...problems);
+    report.warnings.push(...warnings);
+  }
+  const { problems, warnings, notes } = report;
+  const ok = problems.length === 0;
+  const backends = report.configs.map(({ name }) => name);
+  result({ file, ok, backends, problems, warnings, notes }, () => describeReport(file, report));
+  if (!ok) process.exitCode = 1;
 }
 
-function describeReport(file: string, { configs, problems, notes }: ConfigReport): string {
+interface Report extends ConfigReport {
+  warnings: string[];
+}
+
+function describeReport(file: string, { configs, problems, warnings, notes }: Report): string {
   const names = configs.map(({ name }) => name).join(', ');
   return [
     problems.length === 0
       ? `${file} is fine. Backends: ${names}.`
       : pc.red(`${file} is not usable:`),
-    ...problems.map((problem) => `  ${problem}`),
+    ...problems.map((problem) => `  ${printable(problem)}`),
+    ...warnings.map((warning) => `${pc.yellow('warning:')} ${printable(warning)}`),
     ...notes.map((note) => `${pc.yellow('note:')} ${note}`),
   ].join('\n');
 }
