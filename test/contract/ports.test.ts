@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { connectAs, refusal, undoAfterAll } from './clouds.js';
+import { connectAs, newName, refusal, undoAfterAll } from './clouds.js';
 import { networkThings } from './network-things.js';
 
 const demo = connectAs('demo');
 const admin = connectAs('admin');
+const hawser = connectAs('hawser');
 const { network: neutron } = demo;
 const make = networkThings(demo);
 const shared = networkThings(demo, undoAfterAll());
@@ -18,6 +19,37 @@ beforeAll(async () => {
   networkId = (await shared.network()).id;
   first = (await shared.subnet(networkId, '10.71.0.0/28')).id;
   second = (await shared.subnet(networkId, '10.71.0.16/28')).id;
+});
+
+describe('a port of an administrator', () => {
+  test("in another project's network is his own, in his own security group", async () => {
+    const { projectId } = await hawser.session.authenticate();
+    const his = networkThings(hawser);
+    const group = await his.securityGroup();
+    const port = await his.port(networkId, {
+      fixedIps: [{ subnetId: first }],
+      securityGroupIds: [group.id],
+      description: 'hawser:instance=x',
+    });
+    expect(port).toMatchObject({
+      networkId,
+      projectId,
+      securityGroupIds: [group.id],
+      description: 'hawser:instance=x',
+      fixedIps: [{ subnetId: first }],
+    });
+    const name = [port.name, newName('other')];
+    expect(await hawser.network.listPorts({ name })).toMatchObject([{ id: port.id }]);
+    // The owner of the network sees it there.
+    expect(await neutron.listPorts({ network_id: networkId, name: port.name })).toMatchObject([
+      { id: port.id },
+    ]);
+  });
+
+  test('is nothing that a tenant may have in a network that is not his', async () => {
+    const { id } = await networkThings(hawser).network();
+    expect(await refusal(make.port(id))).toBe('404 NetworkNotFound');
+  });
 });
 
 describe('a port', () => {
@@ -123,6 +155,22 @@ describe('a security group', () => {
     expect(await refusal(neutron.createSecurityGroupRule(everywhere))).toBe(
       '409 SecurityGroupRuleExists',
     );
+  });
+
+  test('has rules with a description, and prefixes that come back as they were given', async () => {
+    const { id: securityGroupId } = await make.securityGroup();
+    const description = 'hawser:rule=';
+    for (const [ethertype, remoteIpPrefix] of [
+      ['IPv4', '192.0.2.0/24'],
+      ['IPv6', '2001:db8::/64'],
+    ] as const) {
+      const rule = { ...ssh, ethertype, remoteIpPrefix, description, securityGroupId };
+      expect(await neutron.createSecurityGroupRule(rule)).toMatchObject({
+        ethertype,
+        remoteIpPrefix,
+        description,
+      });
+    }
   });
 
   test('stays while a port is in it: 409', async () => {

@@ -304,8 +304,8 @@ function serverThatCounts() {
 }
 
 const sharesOn = async (rig: Rig) => {
-  const { memo } = await instanceHandle(rig).describe();
-  return (memo?.['view'] as { shares: string[] }).shares;
+  const { memo = {} } = await instanceHandle(rig).describe();
+  return (memo['view'] as { shares: string[] }).shares;
 };
 
 const leave = async (rig: Rig, shareId: string | undefined) =>
