@@ -1,17 +1,78 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
-import { ensureShareUpdate, type EnsureRequest } from '../workflows/messages.js';
-import { shareWorkflowId, type ShareOutcome } from '../workflows/model.js';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import {
+  ensureInstanceUpdate,
+  ensureShareUpdate,
+  type EnsureRequest,
+} from '../workflows/messages.js';
+import {
+  serviceInstanceWorkflowId,
+  shareWorkflowId,
+  type InstanceHealth,
+  type ShareOutcome,
+} from '../workflows/model.js';
 import { passing } from './failures.js';
 
 export type EnsuringActivities = ReturnType<typeof createEnsuringActivities>;
 
+const serviceInstanceKey = defineSearchAttributeKey('HawserServiceInstance', 'KEYWORD');
+
 /** What a share says no with, before anything was looked at. */
 const leftAlone = ['ShareBusy', 'ShareNotAvailable'];
 
-/** Asks the workflows of shares how they are, on behalf of those who care for many. */
+/** Asks the workflows of shares and service instances how they are, on behalf of those who care for many. */
 export function createEnsuringActivities(temporal: Client) {
+  const sharesThat = (clause: string) =>
+    temporal.workflow.list({
+      query: `WorkflowType = 'share' AND ExecutionStatus = 'Running' AND ${clause}`,
+    });
+
   return {
+    /** The service instances of a backend that have shares. Changes nothing. */
+    async listInstancesWithShares({ backend }: { backend: string }): Promise<string[]> {
+      const instances = new Set<string>();
+      for await (const { typedSearchAttributes } of sharesThat(`HawserBackend = '${backend}'`)) {
+        const instanceId = typedSearchAttributes.get(serviceInstanceKey);
+        if (instanceId !== undefined) instances.add(instanceId);
+      }
+      return [...instances].sort();
+    },
+
+    /** The ids of the shares on a service instance. Changes nothing. */
+    async listSharesOn({ instanceId }: { instanceId: string }): Promise<string[]> {
+      const shares: string[] = [];
+      for await (const { workflowId } of sharesThat(`HawserServiceInstance = '${instanceId}'`)) {
+        shares.push(workflowId.slice(shareWorkflowId('').length));
+      }
+      return shares.sort();
+    },
+
+    /**
+     * Asks a service instance how it is. Without an answer it is on its way in or out; null when no workflow
+     * knows of it, and its shares can only be looked at one by one. Safe to repeat.
+     */
+    async ensureOneInstance({
+      instanceId,
+    }: {
+      instanceId: string;
+    }): Promise<InstanceHealth | { notNow: string } | null> {
+      const workflowId = serviceInstanceWorkflowId(instanceId);
+      const asked = temporal.workflow.getHandle(workflowId).executeUpdate(ensureInstanceUpdate);
+      asked.catch(() => undefined);
+      try {
+        return await Promise.race([asked, Context.current().cancelled]);
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) {
+          await refuseIfRunning(temporal, workflowId);
+          return null;
+        }
+        const { cause } = error instanceof WorkflowUpdateFailedError ? error : {};
+        if (!(cause instanceof ApplicationFailure)) throw error;
+        return { notNow: cause.message };
+      }
+    },
+
     /** Ensures one share and says what came of it; how the share itself fails is an answer. Safe to repeat. */
     async ensureOneShare({
       shareId,
@@ -27,7 +88,7 @@ export function createEnsuringActivities(temporal: Client) {
         return { id: shareId, result, details: repaired };
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) {
-          await refuseIfRunning(temporal, shareId);
+          await refuseIfRunning(temporal, shareWorkflowId(shareId));
           return { id: shareId, result: 'skipped', details: ['it is gone'] };
         }
         const { cause } = error instanceof WorkflowUpdateFailedError ? error : {};
@@ -40,14 +101,16 @@ export function createEnsuringActivities(temporal: Client) {
 }
 
 /** It ended, or it continued as new while it was asked: then it is asked again. */
-async function refuseIfRunning(temporal: Client, shareId: string): Promise<void> {
-  const handle = temporal.workflow.getHandle(shareWorkflowId(shareId));
-  const status = await handle.describe().then(
-    (description) => description.status.name,
-    (error: unknown) => {
-      if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';
-      throw error;
-    },
-  );
-  if (status === 'RUNNING') throw passing('CloudBusy', `Share ${shareId} just continues as new`);
+async function refuseIfRunning(temporal: Client, workflowId: string): Promise<void> {
+  const status = await temporal.workflow
+    .getHandle(workflowId)
+    .describe()
+    .then(
+      (description) => description.status.name,
+      (error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';
+        throw error;
+      },
+    );
+  if (status === 'RUNNING') throw passing('CloudBusy', `${workflowId} just continues as new`);
 }

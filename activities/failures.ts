@@ -39,6 +39,7 @@ export const failureTypes = {
   HostKeyChanged: 'operator',
   ImageRequirementsNotMet: 'operator',
   AddressMissing: 'operator',
+  InstanceUnhealthy: 'operator',
   InstanceInUse: 'operator',
   InstanceFull: 'operator',
   DeviceNotFound: 'operator',

@@ -1,4 +1,4 @@
-import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowFailedError, type Client } from '@temporalio/client';
 import {
   allowAccessUpdate,
   checkImageUpdate,
@@ -26,6 +26,7 @@ import {
   shareWorkflowId,
   taskQueue,
   type AccessRule,
+  type EnsureReport,
   type EnsuredShare,
   type InstanceHealth,
   type ManageRequest,
@@ -71,7 +72,7 @@ import {
 } from './input.js';
 import type { Progress, WatchOptions } from './progress.js';
 import { requireWorker, whileServed } from './updates.js';
-import { instanceViewIn, shareViewIn } from './views.js';
+import { ensureReportIn, instanceViewIn, shareViewIn } from './views.js';
 
 /** A watch that somebody waits for. */
 export interface WaitOptions<View> extends WatchOptions {
@@ -361,6 +362,35 @@ export class HawserClient {
     );
   }
 
+  /**
+   * Ensures all shares of a backend, or those on one service instance, and returns what came of each. Whoever asks
+   * while that is under way gets the same answer. Throws `InstanceNotFound`.
+   */
+  async ensureShares(which: { backend: string } | { instanceId: string }): Promise<EnsureReport> {
+    const { backend, instanceId } = await this.#ensured(which);
+    const { workflow } = this.temporal;
+    await this.#shares.call(() => requireWorker(this.temporal, backend));
+    return this.#shares.call(async () => {
+      const handle = await workflow.start('ensureShares', {
+        workflowId: `ensureShares-${instanceId ?? backend}`,
+        taskQueue: taskQueue(backend),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [{ backend, instanceId }],
+        staticSummary: `Ensure all shares of ${instanceId ?? backend}`,
+      });
+      return whileServed(this.temporal, backend, async () => ensureReport(handle));
+    });
+  }
+
+  async #ensured(which: { backend: string } | { instanceId: string }) {
+    if ('backend' in which) {
+      const { backend } = parseShareFilter({ backend: which.backend });
+      return { backend: backend ?? which.backend, instanceId: null };
+    }
+    const { id, backend } = await this.getInstance(which.instanceId);
+    return { backend, instanceId: id };
+  }
+
   /** What happens to a share, look by look, until it is at rest or gone. Throws `ShareNotFound`. */
   watchShare(id: string, options?: WatchOptions): AsyncGenerator<Progress<ShareView>, void> {
     return this.#shares.watch(parseShareId(id), options);
@@ -457,6 +487,16 @@ export class HawserClient {
     } catch (error) {
       if (!(error instanceof InstanceNotFound)) throw error;
     }
+  }
+}
+
+async function ensureReport(run: { result(): Promise<unknown> }): Promise<EnsureReport> {
+  try {
+    return ensureReportIn(await run.result());
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const reason = error.cause?.message ?? error.message;
+    throw new OperationFailed('Failed', `Ensuring the shares did not end well: ${reason}`);
   }
 }
 

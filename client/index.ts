@@ -15,6 +15,7 @@ export type {
   AccessLevel,
   AccessRule,
   AccessRuleState,
+  EnsureReport,
   EnsuredShare,
   ExportLocation,
   InstanceHealth,

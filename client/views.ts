@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type {
   AccessRuleState,
+  EnsureReport,
   ServiceInstanceStatus,
   ServiceInstanceView,
   ShareStatus,
@@ -127,6 +128,25 @@ const instanceView: z.ZodType<ServiceInstanceView> = z.object({
   operation,
   createdAt: z.string(),
 });
+
+const report: z.ZodType<EnsureReport> = z.object({
+  instances: z.array(
+    z.object({
+      instanceId: z.string(),
+      problem,
+      shares: z.array(
+        z.object({
+          id: z.string(),
+          result: z.enum(['healthy', 'repaired', 'failed', 'skipped']),
+          details: z.array(z.string()),
+        }),
+      ),
+    }),
+  ),
+});
+
+/** The result of the workflow `ensureShares`. */
+export const ensureReportIn = (result: unknown): EnsureReport => report.parse(result);
 
 type Memo = Record<string, unknown> | undefined;
 

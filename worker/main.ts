@@ -8,6 +8,7 @@ import { taskQueue } from '../workflows/model.js';
 import { closeBackend } from './backends.js';
 import { findCommonServer } from './common-server.js';
 import { ConfigError, loadConfig } from './config.js';
+import { scheduleEnsuring } from './ensure-schedule.js';
 import { activityInterceptors } from './interceptors.js';
 import { installLogger, type Log } from './logger.js';
 import { openChecked } from './prerequisites/index.js';
@@ -41,6 +42,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     const temporal = new Client({ connection, namespace });
     const workers = await createWorkers(backends, temporal, connection, namespace);
     if (signal.aborted) return;
+    for (const config of configs) await scheduleEnsuring(temporal, config, log);
     const stopWanted = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
     });

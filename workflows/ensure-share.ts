@@ -20,7 +20,15 @@ const { attachVolume } = proxyActivities<ComputeActivities>({
   ...cloudWait,
   scheduleToCloseTimeout: '15m',
 });
-const { inspectShare } = proxyActivities<InspectionActivities>(promptLook);
+const { inspectShare } = proxyActivities<InspectionActivities>({
+  ...promptLook,
+  // Before it is tried again, Nova is asked whether there is any hope.
+  retry: { maximumAttempts: 1 },
+});
+const { inspectShare: inspectAgain } = proxyActivities<InspectionActivities>({
+  ...promptLook,
+  retry: { ...promptLook.retry, maximumAttempts: 2 },
+});
 const { startFileService } = proxyActivities<InspectionActivities>(promptCommand);
 const { mountShare, unmountShare } = proxyActivities<FileSystemActivities>(promptCommand);
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
@@ -58,20 +66,32 @@ async function volumeOf({ share, location }: EnsureShareInput): Promise<string |
 
 async function look(input: EnsureShareInput, volumeId: string | null): Promise<Inspection> {
   const { share, instance: host, location, rules } = input;
+  const options = step(`look at share ${share.id}`);
+  const { id: shareId, protocol, backend } = share;
+  const asked = { host, shareId, protocol, location, volumeId, rules };
   try {
-    return await inspectShare.executeWithOptions(step(`look at share ${share.id}`), [
-      { host, shareId: share.id, protocol: share.protocol, location, volumeId, rules },
-    ]);
+    return await inspectShare.executeWithOptions(options, [asked]);
   } catch (failure) {
-    const problem = problemOf(failure);
-    if (problem.type !== 'HostUnreachable' && problem.type !== 'TimedOut') throw failure;
-    const { instanceId, serverId, address } = host;
-    await requireServer({ backend: share.backend, instanceId, serverId });
+    if (!mayPass(failure)) throw failure;
+  }
+  const { instanceId, serverId, address } = host;
+  await requireServer({ backend, instanceId, serverId });
+  try {
+    return await inspectAgain.executeWithOptions(options, [asked]);
+  } catch (failure) {
+    if (!mayPass(failure)) throw failure;
+    const { message } = problemOf(failure);
     throw failureOf({
       type: 'HostUnreachable',
-      message: `Server ${serverId} is ACTIVE, but service instance ${instanceId} does not answer at ${address} (${problem.message}). Restart it with: hawser instance reboot ${instanceId} --hard`,
+      message: `Server ${serverId} is ACTIVE, but service instance ${instanceId} does not answer at ${address} (${message}). Restart it with: hawser instance reboot ${instanceId} --hard`,
     });
   }
+}
+
+/** Nobody answered, which says nothing of the share. */
+function mayPass(failure: unknown): boolean {
+  const { type } = problemOf(failure);
+  return type === 'HostUnreachable' || type === 'TimedOut';
 }
 
 /** Does what the drift makes necessary, and says what it did. */

@@ -5,6 +5,7 @@ export { deleteShare } from './delete-share.js';
 export { deleteSnapshot } from './delete-snapshot.js';
 export { ensureServiceInstance } from './ensure-service-instance.js';
 export { ensureShare } from './ensure-share.js';
+export { ensureShares } from './ensure-shares.js';
 export { extendShare } from './extend-share.js';
 export { getCommonServer } from './get-common-server.js';
 export { manageExistingSnapshot } from './manage-existing-snapshot.js';

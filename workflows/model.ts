@@ -268,6 +268,16 @@ export interface InstanceHealth {
   checks: { name: string; ok: boolean; detail: string }[];
 }
 
+/** What came of ensuring many shares, by the instance they are on. */
+export interface EnsureReport {
+  instances: {
+    instanceId: string;
+    /** Why its shares could not be looked at; null when they were. */
+    problem: Problem | null;
+    shares: ShareOutcome[];
+  }[];
+}
+
 /** By the guest itself, which may take its time or not do it; or by power. */
 export type RebootType = 'SOFT' | 'HARD';
 

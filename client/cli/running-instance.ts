@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { InstanceHealth, RebootReport, ShareOutcome } from '../../workflows/model.js';
+import { outcomeColumns } from './ensure.js';
 import { withSession, type Session } from './session.js';
 import { list, table, type Column } from './tables.js';
 import { whileInstanceWatched } from './while-watched.js';
@@ -75,13 +76,6 @@ const checkColumns: Column<InstanceHealth['checks'][number]>[] = [
 
 const outcomeTable = (shares: ShareOutcome[]): string =>
   table(outcomeColumns, shares, terminalWidth());
-
-/** How shares were found, one a line. */
-export const outcomeColumns: Column<ShareOutcome>[] = [
-  { title: 'SHARE', value: ({ id }) => id },
-  { title: 'RESULT', value: ({ result }) => result },
-  { title: 'DETAILS', value: ({ details }) => details.join(', '), mayShrink: true },
-];
 
 /** Text that goes to a file or a pipe is not cut. */
 const terminalWidth = (): number => (process.stdout.isTTY && process.stdout.columns) || Infinity;

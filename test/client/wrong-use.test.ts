@@ -22,6 +22,9 @@ describe('wrong use', () => {
     [['access', 'allow', 's', '--to', '10.0.0.5/24', '--level', 'ro'], 'use 10.0.0.0/24'],
     [['access', 'allow', 's', '--to', 'example.org', '--level', 'ro'], 'is not an IPv4 or IPv6'],
     [['access', 'deny', 's', '10.0.0.5/24'], 'use 10.0.0.0/24'],
+    [['share', 'ensure'], 'Name one share, or one service instance with --instance, or --all'],
+    [['share', 'ensure', 's', '--all'], 'Name one share, or'],
+    [['share', 'ensure', 's', '--backend', 'b'], 'Name one share, or'],
     [['dev', '--hosts', 'docker'], 'Allowed choices are qemu, simulated'],
     [['dev', '--cloud-port', '70000'], 'Use a number from 1 to 65535'],
   ])('is answered with exit code 2 and the reason: %j', async (args, reason) => {

@@ -280,3 +280,15 @@ test('every option says in one line of its own what it is for', () => {
     if (noEffect !== undefined) expect(noEffect, name).toMatch(/^\S.+$/);
   }
 });
+
+test('shares are ensured each hour unless the configuration says otherwise', () => {
+  const intervals = load(`
+defaults:${keys}
+backends:
+  usual: {}
+  never: { ensure_shares_interval: 0 }
+`).map((backend) => backend.ensure_shares_interval);
+  expect(intervals).toEqual([60, 0]);
+  const often = `backends: { one: { ensure_shares_interval: -1, ${keys.trim().replaceAll('\n', ',')} } }`;
+  expect(problemsOf(often)).toEqual([expect.stringContaining('one.ensure_shares_interval')]);
+});

@@ -46,4 +46,8 @@ export const shareOptions = {
       "how long a share's clients may be held up while a snapshot of it is taken, in seconds",
     own: true,
   }),
+  ensure_shares_interval: option(z.number().int().min(0).max(10_080).default(60), {
+    meaning: 'minutes between two looks at all shares, which repair what drifted; 0 for never',
+    own: true,
+  }),
 };
