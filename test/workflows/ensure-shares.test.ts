@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ensureShares } from '../../workflows/ensure-shares.js';
 import { allowAccessUpdate, deleteShareUpdate } from '../../workflows/messages.js';
 import { serviceInstanceId, taskQueue, type EnsureReport } from '../../workflows/model.js';
-import { beginShare, makeShare, until, type ShareInRig } from '../support/share-stories.js';
+import { beginShare, makeShare, until, type StoryShare } from '../support/share-stories.js';
 import { createRig, type Rig } from '../support/workflows.js';
 
 const run = async (rig: Rig, instanceId: string | null = null): Promise<EnsureReport> =>
@@ -20,14 +20,14 @@ const listed = async (rig: Rig, count: number) =>
     return (await rig.client.workflow.count(query)).count === count;
   });
 
-const makeShares = async (rig: Rig, count: number): Promise<ShareInRig[]> => {
-  const shares: ShareInRig[] = [];
+const makeShares = async (rig: Rig, count: number): Promise<StoryShare[]> => {
+  const shares: StoryShare[] = [];
   while (shares.length < count) shares.push(await makeShare(rig));
   await listed(rig, count);
   return shares;
 };
 
-const ids = (shares: ShareInRig[]) => shares.map(({ id }) => id).sort();
+const ids = (shares: StoryShare[]) => shares.map(({ id }) => id).sort();
 
 test('a backend without shares has nothing to ensure', async () => {
   const rig = await createRig();
