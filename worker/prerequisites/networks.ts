@@ -12,7 +12,7 @@ const SHOWN = 3;
 const usesServiceNetwork = (config: BackendConfig): boolean =>
   makesServers(config) &&
   !(
-    Reflect.get(config, 'connect_share_server_to_tenant_network') === true &&
+    config.connect_share_server_to_tenant_network &&
     textOf(config, 'admin_network_id') !== undefined
   );
 

@@ -40,8 +40,7 @@ export const checkAvailabilityZone: Check = async ({ config, cloud }) => {
 export const checkBaseBootVolume: Check = async ({ config, cloud }: Scene): Promise<Finding[]> => {
   const option = 'service_instance_base_boot_volume_id';
   const id = textOf(config, option);
-  if (id === undefined || Reflect.get(config, 'service_instance_boot_from_volume') === false)
-    return [];
+  if (id === undefined || !config.service_instance_boot_from_volume) return [];
   const volume = await cloud.blockStorage.findVolume(id);
   if (!volume) return [{ option, text: `Cinder has no volume ${id}` }];
   if (volume.status === 'available') return [];

@@ -1,5 +1,11 @@
 export type Protocol = 'NFS' | 'CIFS';
 
+export interface Source {
+  shareId: string;
+  snapshotId: string;
+  sizeGib: number;
+}
+
 /** One way to have shares on the cloud. Every call returns when a user would call it done. */
 export interface Contender {
   name: string;
@@ -7,6 +13,14 @@ export interface Contender {
   createShare(name: string, protocol: Protocol): Promise<string>;
   /** Once the rule is `active`. */
   allowAccess(shareId: string, address: string): Promise<void>;
+  /** To a larger or a smaller size, once the share is `available` again. */
+  resizeShare(shareId: string, sizeGib: number): Promise<void>;
+  /** Answers with the snapshot's id once it is `available`. */
+  createSnapshot(shareId: string, name: string): Promise<string>;
+  /** A share of this size with the snapshot's data, once it is `available`. */
+  createFromSnapshot(name: string, source: Source): Promise<string>;
+  /** Once the snapshot is gone. */
+  deleteSnapshot(shareId: string, snapshotId: string): Promise<void>;
   /** Once the share is gone. */
   deleteShare(shareId: string): Promise<void>;
   /** Deletes what the shares ran on, so that the next one is the first again. */

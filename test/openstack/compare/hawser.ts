@@ -26,6 +26,23 @@ export async function startHawser(): Promise<Contender> {
       const { state } = await hawser.allowAccess(shareId, { to: address, level: 'rw' });
       if (state !== 'active') throw new Error(`Hawser: the rule of ${shareId} is ${state}`);
     },
+    async resizeShare(shareId, sizeGib) {
+      const { sizeGib: before } = await hawser.getShare(shareId);
+      if (before < sizeGib) await hawser.extendShare(shareId, sizeGib);
+      else await hawser.shrinkShare(shareId, sizeGib);
+    },
+    async createSnapshot(shareId, id) {
+      await hawser.createSnapshot(shareId, { id });
+      return id;
+    },
+    async createFromSnapshot(id, { sizeGib, ...fromSnapshot }) {
+      await hawser.createShare({ id, protocol: 'NFS', sizeGib, shareNetwork, fromSnapshot });
+      await hawser.waitForShare(id, asOften);
+      return id;
+    },
+    async deleteSnapshot(shareId, snapshotId) {
+      await hawser.deleteSnapshot(shareId, snapshotId);
+    },
     async deleteShare(shareId) {
       await hawser.deleteShare(shareId);
       await hawser.waitUntilDeleted(shareId, asOften);

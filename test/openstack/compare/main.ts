@@ -55,6 +55,17 @@ async function playRound(contender: Contender, round: number, times: Times): Pro
   const cifs = await timed('CIFS share on a ready instance', () => create('cifs', 'CIFS'));
   await timed('NFS access rule', () => contender.allowAccess(nfs, '10.10.0.77'));
   await timed('CIFS access rule', () => contender.allowAccess(cifs, '10.10.0.77'));
+  await timed('NFS share extended, 1 to 2 GiB', () => contender.resizeShare(nfs, 2));
+  await timed('NFS share shrunk, 2 to 1 GiB', () => contender.resizeShare(nfs, 1));
+  await timed('extended again, onto the volume that is there', () => contender.resizeShare(nfs, 2));
+  const snapshot = `compare-${round}-snapshot`;
+  const snapshotId = await timed('snapshot', () => contender.createSnapshot(nfs, snapshot));
+  const source = { shareId: nfs, snapshotId, sizeGib: 2 };
+  const copy = await timed('NFS share from the snapshot', () =>
+    contender.createFromSnapshot(`compare-${round}-copy`, source),
+  );
+  await contender.deleteShare(copy);
+  await timed('snapshot deleted', () => contender.deleteSnapshot(nfs, snapshotId));
   await timed('NFS share deleted', () => contender.deleteShare(nfs));
   await timed('CIFS share deleted', () => contender.deleteShare(cifs));
   await contender.deleteShare(first);

@@ -42,6 +42,11 @@ export class ManilaApi {
     return this.#ask('POST', path, schema, body);
   }
 
+  /** Asks for what answers without a word. */
+  async act(path: string, body: object): Promise<void> {
+    await this.#send('POST', path, body);
+  }
+
   /** Asks for deletion and returns when it is gone. */
   async delete(path: string): Promise<void> {
     await this.#send('DELETE', path);

@@ -5,7 +5,9 @@ import { ManilaApi } from './manila-api.js';
 
 const id = z.object({ id: z.string() });
 const status = z.object({ share: z.object({ status: z.string() }) });
+const sized = z.object({ share: z.object({ size: z.number() }) });
 const rules = z.object({ access_list: z.array(z.object({ state: z.string() })).min(1) });
+const snapshot = z.object({ snapshot: z.object({ id: z.string(), status: z.string() }) });
 const shares = z.object({ shares: z.array(id) });
 const servers = z.object({ share_servers: z.array(id) });
 
@@ -19,17 +21,38 @@ export async function connectManila(cloudsYaml: string): Promise<Contender> {
     for (const server of found) await admin.delete(`/share-servers/${server.id}`);
   };
 
+  const untilAvailable = (shareId: string) =>
+    tenant.until(`/shares/${shareId}`, status, ({ share }) =>
+      settled(share.status, `share ${shareId}`, 'available'),
+    );
+  const createShare = async (share: object): Promise<string> => {
+    const asked = { share: { ...share, share_network_id: networkId, share_type: 'generic' } };
+    const made = await tenant.post('/shares', asked, z.object({ share: id }));
+    await untilAvailable(made.share.id);
+    return made.share.id;
+  };
+
   return {
     name: 'Manila',
-    async createShare(name, protocol) {
-      const share = { name, share_proto: protocol, size: 1, share_type: 'generic' };
-      const asked = { share: { ...share, share_network_id: networkId } };
-      const made = await tenant.post('/shares', asked, z.object({ share: id }));
-      await tenant.until(`/shares/${made.share.id}`, status, ({ share: seen }) =>
-        settled(seen.status, `share ${made.share.id}`, 'available'),
-      );
-      return made.share.id;
+    createShare: (name, protocol) => createShare({ name, share_proto: protocol, size: 1 }),
+    async resizeShare(shareId, sizeGib) {
+      const { share } = await tenant.get(`/shares/${shareId}`, sized);
+      const action = share.size < sizeGib ? 'extend' : 'shrink';
+      const asked = { [action]: { new_size: sizeGib } };
+      await tenant.act(`/shares/${shareId}/action`, asked);
+      await untilAvailable(shareId);
     },
+    async createSnapshot(shareId, name) {
+      const asked = { snapshot: { share_id: shareId, name } };
+      const { snapshot: made } = await tenant.post('/snapshots', asked, snapshot);
+      await tenant.until(`/snapshots/${made.id}`, snapshot, ({ snapshot: seen }) =>
+        settled(seen.status, `snapshot ${made.id}`, 'available'),
+      );
+      return made.id;
+    },
+    createFromSnapshot: (name, { snapshotId, sizeGib }) =>
+      createShare({ name, share_proto: 'NFS', size: sizeGib, snapshot_id: snapshotId }),
+    deleteSnapshot: (_shareId, snapshotId) => tenant.delete(`/snapshots/${snapshotId}`),
     async allowAccess(shareId, address) {
       const access = { access_type: 'ip', access_to: address, access_level: 'rw' };
       await tenant.post(`/shares/${shareId}/action`, { allow_access: access }, z.unknown());
@@ -40,6 +63,8 @@ export async function connectManila(cloudsYaml: string): Promise<Contender> {
     deleteShare: (shareId) => tenant.delete(`/shares/${shareId}`),
     removeServers,
     async close() {
+      const { snapshots } = await tenant.get('/snapshots', z.object({ snapshots: z.array(id) }));
+      await Promise.all(snapshots.map((one) => tenant.delete(`/snapshots/${one.id}`)));
       const mine = await tenant.get(`/shares?share_network_id=${networkId}`, shares);
       await Promise.all(mine.shares.map((share) => tenant.delete(`/shares/${share.id}`)));
       await removeServers();
