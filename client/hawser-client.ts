@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { WithStartWorkflowOperation, WorkflowFailedError, type Client } from '@temporalio/client';
 import {
   allowAccessUpdate,
@@ -253,9 +254,9 @@ export class HawserClient {
    * says `extending_error`.
    */
   async extendShare(id: string, sizeGib: number): Promise<ShareView> {
-    const size = parseSize(sizeGib);
+    const args = { sizeGib: parseSize(sizeGib), request: randomUUID() };
     return this.#shares.ask(parseShareId(id), (share) =>
-      share.executeUpdate(extendShareUpdate, { args: [{ sizeGib: size }] }),
+      share.executeUpdate(extendShareUpdate, { args: [args] }),
     );
   }
 
@@ -264,9 +265,9 @@ export class HawserClient {
    * when its data would not fit.
    */
   async shrinkShare(id: string, sizeGib: number): Promise<ShareView> {
-    const size = parseSize(sizeGib);
+    const args = { sizeGib: parseSize(sizeGib), request: randomUUID() };
     return this.#shares.ask(parseShareId(id), (share) =>
-      share.executeUpdate(shrinkShareUpdate, { args: [{ sizeGib: size }] }),
+      share.executeUpdate(shrinkShareUpdate, { args: [args] }),
     );
   }
 

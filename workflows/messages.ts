@@ -27,11 +27,17 @@ export const allowAccessUpdate = defineUpdate<
 /** Takes a rule's id, or the address it names; returns when it no longer lets anyone in. */
 export const denyAccessUpdate = defineUpdate<AccessRule, [{ rule: string }]>('denyAccess');
 
+export interface SizeRequest {
+  sizeGib: number;
+  /** Chosen by the caller: a request that is sent again, its answer lost, is answered as it was. */
+  request?: string;
+}
+
 /** Returns when the share has the larger size and is in service again. Refused when it has that size already. */
-export const extendShareUpdate = defineUpdate<ShareView, [{ sizeGib: number }]>('extend');
+export const extendShareUpdate = defineUpdate<ShareView, [SizeRequest]>('extend');
 
 /** As extending, to a smaller size; fails with `ShrinkingPossibleDataLoss` when the data would not fit. */
-export const shrinkShareUpdate = defineUpdate<ShareView, [{ sizeGib: number }]>('shrink');
+export const shrinkShareUpdate = defineUpdate<ShareView, [SizeRequest]>('shrink');
 
 /** Extending and shrinking tell their share its true sizes, each as soon as it is true. */
 export const sizedSignal = defineSignal<[{ sizeGib?: number; volumeSizeGib?: number }]>('sized');

@@ -11,6 +11,7 @@ import {
   inService,
   newShareView,
   type ManageRequest,
+  type Problem,
   type ServiceInstance,
   type ShareLocation,
   type ShareRequest,
@@ -28,6 +29,8 @@ export interface ShareState {
   managed?: ManageRequest;
   /** Whether anything of it may be in the cloud. */
   exists: boolean;
+  /** How the latest change of size ended that somebody may ask for again. */
+  answered?: { request: string; problem: Problem | null };
   /** How many operations ran: part of each operation's workflow id. */
   operations: number;
 }

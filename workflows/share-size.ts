@@ -1,7 +1,7 @@
 import { setHandler } from '@temporalio/workflow';
 import { extendShare } from './extend-share.js';
-import { extendShareUpdate, shrinkShareUpdate, sizedSignal } from './messages.js';
-import { inService, type ShareStatus, type ShareView } from './model.js';
+import { extendShareUpdate, shrinkShareUpdate, sizedSignal, type SizeRequest } from './messages.js';
+import { inService, type Problem, type ShareStatus, type ShareView } from './model.js';
 import type { ResizeShareInput } from './out-of-service.js';
 import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import type { Operation, ShareEntity } from './share-entity.js';
@@ -68,17 +68,44 @@ export function handleSize(entity: ShareEntity): void {
 }
 
 function handleChange(entity: ShareEntity, change: SizeChange): void {
+  const { state, view } = entity;
+  const underWay = new Map<string, Promise<ShareView>>();
   const requirePossible = (sizeGib: number) => requireChangeable(entity, change, sizeGib);
+  const answered = (request?: string) =>
+    request !== undefined && state.answered?.request === request;
+
+  const resizeInTurn = async ({ sizeGib, request }: SizeRequest): Promise<ShareView> =>
+    entity.inTurn(async () => {
+      // What was ahead in the queue may have changed its size or its status.
+      requirePossible(sizeGib);
+      const problem = await resize(entity, change, sizeGib);
+      if (request !== undefined) state.answered = { request, problem };
+      return answer(view, problem);
+    });
+
   setHandler(
     change.update,
-    async ({ sizeGib }) =>
-      entity.inTurn(async () => {
-        // What was ahead in the queue may have changed its size or its status.
+    async (wanted) => {
+      const { request } = wanted;
+      if (answered(request)) return answer(view, state.answered?.problem ?? null);
+      const same = request === undefined ? undefined : underWay.get(request);
+      if (same) return same;
+      const started = resizeInTurn(wanted);
+      if (request !== undefined) underWay.set(request, started);
+      return started;
+    },
+    {
+      validator: ({ sizeGib, request }) => {
+        if (answered(request) || (request !== undefined && underWay.has(request))) return;
         requirePossible(sizeGib);
-        return resize(entity, change, sizeGib);
-      }),
-    { validator: ({ sizeGib }) => requirePossible(sizeGib) },
+      },
+    },
   );
+}
+
+function answer(view: ShareView, problem: Problem | null): ShareView {
+  if (problem) throw failureOf(problem);
+  return view;
 }
 
 function requireChangeable(
@@ -105,11 +132,12 @@ function requireChangeable(
   }
 }
 
+/** Returns why it failed, or null. */
 async function resize(
   entity: ShareEntity,
   { verb, operation, running, failed }: SizeChange,
   sizeGib: number,
-): Promise<ShareView> {
+): Promise<Problem | null> {
   const { view, request, publish, run } = entity;
   const { instance, location } = entity.place();
   const written = rulesToWrite(view);
@@ -124,7 +152,7 @@ async function resize(
     );
     view.status = 'available';
     rulesWritten(view, written);
-    return view;
+    return null;
   } catch (error) {
     const problem = problemOf(error);
     const outOfService = problem.type === 'UndoIncomplete' || endedFromOutside(error);
@@ -132,7 +160,7 @@ async function resize(
     view.error = problem;
     view.status = refused ? 'shrinking_possible_data_loss_error' : 'available';
     if (outOfService) view.status = failed;
-    throw failureOf(problem);
+    return problem;
   } finally {
     publish();
   }

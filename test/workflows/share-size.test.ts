@@ -304,6 +304,49 @@ describe('shrinking', () => {
   });
 });
 
+describe('a request that is sent again', () => {
+  const ask = ({ handle }: StoryShare, sizeGib: number, request: string) =>
+    handle.executeUpdate(extendShareUpdate, { args: [{ sizeGib, request }] });
+
+  test('is answered as it was, while it is under way and afterwards, and is done once', async () => {
+    const { steps } = cloudOf();
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const calls = await story({ ...steps, resizeFileSystem: () => gate }, async (share) => {
+      const first = ask(share, 2, 'one');
+      await expect.poll(async () => (await share.view()).status).toBe('extending');
+      const second = ask(share, 2, 'one');
+      expect((await refusal(ask(share, 2, 'two'))).type).toBe('ShareBusy');
+      open();
+      expect(await first).toMatchObject({ sizeGib: 2 });
+      expect(await second).toMatchObject({ sizeGib: 2 });
+      // By now the workflow has continued as new.
+      expect(await ask(share, 2, 'one')).toMatchObject({ sizeGib: 2 });
+      expect((await refusal(ask(share, 2, 'two'))).message).toContain('it has 2 GiB already');
+    });
+    expect(calls.filter((name) => name === 'resizeFileSystem')).toHaveLength(1);
+  });
+
+  test('fails again as it failed', async () => {
+    const { steps } = cloudOf();
+    const calls = await story(
+      {
+        ...steps,
+        extendVolume: async () => {
+          throw broken('no room');
+        },
+      },
+      async (share) => {
+        for (let time = 0; time < 2; time += 1) {
+          expect((await refusal(ask(share, 2, 'one'))).message).toBe('no room');
+        }
+        expect((await refusal(ask(share, 2, 'two'))).message).toBe('no room');
+      },
+    );
+    expect(calls.filter((name) => name === 'extendVolume')).toHaveLength(2);
+  });
+});
+
 describe('a change of size', () => {
   test('is refused with a reason when it is none, or the share is not in service', async () => {
     const { steps } = cloudOf();
