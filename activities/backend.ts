@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { HostInterface } from '../host-interface/index.js';
 import type { Cloud } from '../openstack/index.js';
 import type { SshPool } from '../ssh/pool.js';
+import type { Protocol } from '../workflows/model.js';
 import { permanent } from './failures.js';
 
 /** The one server for all shares of a backend that handles no share servers: Manila's names, and its host key. */
@@ -32,6 +33,8 @@ export interface BackendOptions extends CommonServerOptions {
   share_mount_path: string;
   share_volume_fstype: 'ext4' | 'ext3';
   set_zero_reserved_blocks: boolean;
+  /** A protocol without a helper is not served. */
+  share_helpers: Partial<Record<Protocol, ShareHelper>>;
   volume_name_template: string;
   volume_snapshot_name_template: string;
   cinder_volume_type: string | null;
@@ -66,6 +69,9 @@ export interface BackendOptions extends CommonServerOptions {
   service_instance_boot_volume_name_template: string;
   backend_availability_zone: string | null;
 }
+
+/** Manila's classes, by their last names. */
+export type ShareHelper = 'NFSHelper' | 'CIFSHelperIPAccess' | 'CIFSHelperUserAccess';
 
 export interface Backend {
   name: string;

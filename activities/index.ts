@@ -14,6 +14,7 @@ import { createNetworkActivities } from './network.js';
 import { createNfsExportActivities } from './nfs-exports.js';
 import { createPlacementActivities } from './placement.js';
 import { createReadinessActivities } from './readiness.js';
+import { createShareHelperActivities } from './share-helpers.js';
 import { createVolumeSnapshotActivities } from './volume-snapshots.js';
 
 export type Activities = ReturnType<typeof createActivities>;
@@ -35,6 +36,7 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createNfsExportActivities(backends),
     ...createPlacementActivities(backends, temporal),
     ...createReadinessActivities(backends),
+    ...createShareHelperActivities(backends),
     ...createVolumeSnapshotActivities(backends),
   };
 }

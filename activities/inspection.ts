@@ -1,6 +1,12 @@
-import type { AccessRule, InstanceHost, Protocol, ShareLocation } from '../workflows/model.js';
+import type {
+  AccessRule,
+  AccessType,
+  InstanceHost,
+  Protocol,
+  ShareLocation,
+} from '../workflows/model.js';
 import type { Backends } from './backend.js';
-import { hostsAllowed } from './cifs-exports.js';
+import { firstDifference, wantedOf } from './cifs-exports.js';
 import { permanent } from './failures.js';
 import { hostScript } from './host-script.js';
 import { exportClients } from './nfs-exports.js';
@@ -27,6 +33,8 @@ interface Inspected {
   volumeId: string | null;
   /** The whole list, as it should be. */
   rules: Pick<AccessRule, 'to' | 'level'>[];
+  /** Without it, addresses. */
+  accessBy?: AccessType | undefined;
 }
 
 /** How shares stand on their service instance, and the servers that they need there. */
@@ -90,12 +98,11 @@ function nfsAsWanted(facts: Facts, { rules }: Inspected): boolean {
   return ['kernel', 'file'].every((where) => sorted(facts.get(where) ?? []) === wanted);
 }
 
-function cifsAsWanted(facts: Facts, { rules }: Inspected, path: string): boolean {
+function cifsAsWanted(facts: Facts, { rules, accessBy }: Inspected, path: string): boolean {
   const section = facts.get('samba') ?? [];
-  const wanted = sorted(['127.0.0.1', ...rules.map(({ to }) => to)]);
   return (
     section.some((setting) => /^path\s*=\s*(.*)$/.exec(setting)?.[1] === path) &&
-    sorted(hostsAllowed(section.join('\n'))) === wanted
+    firstDifference(wantedOf(rules, accessBy), section.join('\n')) === undefined
   );
 }
 

@@ -1,5 +1,6 @@
 import type {
   AccessLevel,
+  AccessType,
   ExportLocation,
   InstanceHost,
   ShareLocation,
@@ -22,6 +23,8 @@ export interface ShareExport {
   shareId: string;
   /** Without it, where a new share is put. */
   location?: ShareLocation | null;
+  /** What the rules name; without it addresses. */
+  accessBy?: AccessType | undefined;
   /** The whole list; empty for nobody. */
   rules: Access[];
 }

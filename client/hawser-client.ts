@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WithStartWorkflowOperation, WorkflowFailedError, type Client } from '@temporalio/client';
 import {
   allowAccessUpdate,
+  changeAccessUpdate,
   checkImageUpdate,
   createSnapshotUpdate,
   createUpdate,
@@ -26,6 +27,7 @@ import {
   serviceInstanceWorkflowId,
   shareWorkflowId,
   taskQueue,
+  type AccessLevel,
   type AccessRule,
   type EnsureReport,
   type EnsuredShare,
@@ -56,6 +58,7 @@ import {
   parseAccessSpec,
   parseExistingSnapshot,
   parseInstanceId,
+  parseLevel,
   parseManageSpec,
   parseRule,
   parseShareFilter,
@@ -272,19 +275,29 @@ export class HawserClient {
   }
 
   /**
-   * Lets an address in; returns when the rule is active. Throws `ShareNotFound`, `Refused`,
+   * Lets an address or a user in; returns when the rule is active. Throws `ShareNotFound`, `Refused`,
    * `OperationFailed`. Harmless to repeat with the same rule id.
    */
   async allowAccess(shareId: string, access: AccessSpec): Promise<AccessRule> {
-    const { protocol } = await this.getShare(shareId);
-    const rule = parseAccessSpec(protocol, access);
+    const rule = parseAccessSpec(await this.getShare(shareId), access);
     return this.#shares.ask(shareId, (share) =>
       share.executeUpdate(allowAccessUpdate, { args: [rule] }),
     );
   }
 
   /**
-   * Takes a rule away, named by its id or its address; returns when it lets nobody in any more.
+   * Gives whom a rule names another level; returns when it has it. The rule is named by its id, its address or its
+   * user. Throws `ShareNotFound`, `Refused`, `OperationFailed`. Harmless to repeat.
+   */
+  async changeAccess(shareId: string, idOrName: string, level: AccessLevel): Promise<AccessRule> {
+    const args = { rule: parseRule(idOrName), level: parseLevel(level) };
+    return this.#shares.ask(parseShareId(shareId), (share) =>
+      share.executeUpdate(changeAccessUpdate, { args: [args] }),
+    );
+  }
+
+  /**
+   * Takes a rule away, named by its id, its address or its user; returns when it lets nobody in any more.
    * Throws `ShareNotFound`, `Refused`, `OperationFailed`.
    */
   async denyAccess(shareId: string, idOrAddress: string): Promise<AccessRule> {

@@ -15,6 +15,7 @@ export type {
   AccessLevel,
   AccessRule,
   AccessRuleState,
+  AccessType,
   EnsureReport,
   EnsuredShare,
   ExportLocation,

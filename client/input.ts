@@ -2,14 +2,16 @@ import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import type {
   AccessLevel,
+  AccessType,
   ManageRequest,
   Protocol,
   ShareRequest,
   ShareStatus,
+  ShareView,
   SnapshotRef,
 } from '../workflows/model.js';
 import {
-  canonicalAddress,
+  canonicalSubject,
   manageRequestChecks,
   shareRequestChecks,
   validateAccess,
@@ -61,7 +63,9 @@ export interface ManageSpec {
 export interface AccessSpec {
   /** Default: a new random one. */
   id?: string;
-  /** An address or prefix. */
+  /** Default: `ip`. */
+  type?: AccessType;
+  /** An address or prefix, or for type `user` the name of a user of Samba's. */
   to: string;
   level: AccessLevel;
 }
@@ -163,19 +167,22 @@ export function parseManageSpec(spec: ManageSpec): ManageRequest {
   return request;
 }
 
-/** The rule with its id and its address in canonical form; throws `InvalidInput`. */
-export function parseAccessSpec(protocol: Protocol, spec: AccessSpec): Required<AccessSpec> {
-  const id = spec.id ?? newId();
+/** The rule with its id and whom it names in canonical form; throws `InvalidInput`. */
+export function parseAccessSpec(
+  share: Pick<ShareView, 'protocol' | 'accessBy'>,
+  spec: AccessSpec,
+): Required<AccessSpec> {
+  const { id = newId(), type = 'ip', to, level } = spec;
   refuseReason('id', validateRuleId(id));
-  refuseReason('to', validateAccess(protocol, spec.to, spec.level));
-  return { id, to: canonicalAddress(spec.to), level: spec.level };
+  refuseReason('to', validateAccess(share, { type, to, level }));
+  return { id, type, to: canonicalSubject(type, to), level };
 }
 
-/** A rule's id as it is, an address in canonical form; throws `InvalidInput`. */
+/** A rule's id or a user's name as it is, an address in canonical form; throws `InvalidInput`. */
 export function parseRule(text: string): string {
   if (validateRuleId(text) === undefined) return text;
   try {
-    return canonicalAddress(text);
+    return canonicalSubject(text.includes('\\') ? 'user' : 'ip', text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new InvalidInput([{ field: 'rule', message: `not a rule's id, and ${reason}` }]);
@@ -197,6 +204,13 @@ export function parseExistingSnapshot({ providerLocation, ...spec }: ExistingSna
 export function parseSnapshotId(id: string): string {
   refuseReason('snapshot', validateSnapshotId(id));
   return id;
+}
+
+/** Throws `InvalidInput`. */
+export function parseLevel(level: AccessLevel): AccessLevel {
+  const anyShare = { protocol: 'NFS', accessBy: 'ip' } as const;
+  refuseReason('level', validateAccess(anyShare, { type: 'ip', to: '10.0.0.1', level }));
+  return level;
 }
 
 export function parseShareFilter(filter: ShareFilter): ShareFilter {

@@ -80,9 +80,11 @@ const shareView: z.ZodType<ShareView> = z.object({
   volumeSizeGib: z.number().nullable().default(null),
   originalSizeGib: z.number().nullable().default(null),
   exportLocations: z.array(z.object({ path: z.string(), adminOnly: z.boolean() })),
+  accessBy: z.enum(['ip', 'user']).default('ip'),
   accessRules: z.array(
     z.object({
       id: z.string(),
+      type: z.enum(['ip', 'user']).default('ip'),
       to: z.string(),
       level: z.enum(['rw', 'ro']),
       state: z.enum(keysOf(ruleStateSet)),

@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   getExternalWorkflowHandle,
+  patched,
   proxyActivities,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -11,6 +12,7 @@ import type { FileSystemActivities } from '../activities/file-systems.js';
 import type { NetworkActivities } from '../activities/network.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
+import type { ShareHelperActivities } from '../activities/share-helpers.js';
 import type { VolumeSnapshotActivities } from '../activities/volume-snapshots.js';
 import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
 import { bothOrNeither } from './both-or-neither.js';
@@ -18,6 +20,7 @@ import { placedSignal } from './messages.js';
 import {
   commonInstanceId,
   serviceInstanceId,
+  type AccessType,
   type ExportLocation,
   type ServiceInstance,
   type ShareLocation,
@@ -28,6 +31,7 @@ import { step } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
 
 const { resolveShareNetwork } = proxyActivities<NetworkActivities>(cloudCall);
+const { resolveShareHelper } = proxyActivities<ShareHelperActivities>(cloudCall);
 const { joinServiceInstance, leaveServiceInstance } =
   proxyActivities<PlacementActivities>(entityCall);
 const { ensureVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
@@ -43,6 +47,7 @@ export interface CreatedShare {
   location: ShareLocation;
   volumeSizeGib: number;
   exportLocations: ExportLocation[];
+  accessBy: AccessType;
 }
 
 type OnFailure = (undo: () => Promise<unknown>) => void;
@@ -54,6 +59,9 @@ type OnFailure = (undo: () => Promise<unknown>) => void;
 export async function createShare(share: ShareRequest): Promise<CreatedShare> {
   const { id: shareId, backend, sizeGib, protocol, availabilityZone, fromSnapshot } = share;
 
+  const { accessBy } = patched('share-helpers')
+    ? await resolveShareHelper({ backend, protocol })
+    : { accessBy: 'ip' as const };
   const shareNetwork = await resolveShareNetwork.executeWithOptions(
     step(
       share.shareNetwork === null
@@ -118,15 +126,15 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
     if (protocol === 'CIFS') {
       onFailure(() => removeCifsShare({ host, shareId, location }));
       const exportLocations = await applyCifsShare.executeWithOptions(exported, [
-        { host, shareId, location, rules: [] },
+        { host, shareId, location, accessBy, rules: [] },
       ]);
-      return { instance: host, location, volumeSizeGib, exportLocations };
+      return { instance: host, location, volumeSizeGib, exportLocations, accessBy };
     }
     onFailure(() => applyNfsExports({ host, shareId, location, rules: [] }));
     const exportLocations = await applyNfsExports.executeWithOptions(exported, [
       { host, shareId, location, rules: [] },
     ]);
-    return { instance: host, location, volumeSizeGib, exportLocations };
+    return { instance: host, location, volumeSizeGib, exportLocations, accessBy };
   });
 }
 

@@ -65,10 +65,10 @@ async function volumeOf({ share, location }: EnsureShareInput): Promise<string |
 }
 
 async function look(input: EnsureShareInput, volumeId: string | null): Promise<Inspection> {
-  const { share, instance: host, location, rules } = input;
+  const { share, instance: host, location, accessBy, rules } = input;
   const options = step(`look at share ${share.id}`);
   const { id: shareId, protocol, backend } = share;
-  const asked = { host, shareId, protocol, location, volumeId, rules };
+  const asked = { host, shareId, protocol, location, volumeId, accessBy, rules };
   try {
     return await inspectShare.executeWithOptions(options, [asked]);
   } catch (failure) {

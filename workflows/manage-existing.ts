@@ -110,7 +110,7 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
       sizeGib: volume?.sizeGib ?? Math.ceil(existing.sizeBytes / 2 ** 30),
       volumeSizeGib: volume?.sizeGib ?? null,
       exportLocations,
-      accessRules: rules.map((rule) => ({ id: uuid4(), ...rule, state: 'active' })),
+      accessRules: rules.map((rule) => ({ id: uuid4(), type: 'ip', ...rule, state: 'active' })),
       notes: [...access.notes, ...notesOn(request, existing, volume, exportLocations)],
     };
   });

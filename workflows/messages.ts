@@ -2,6 +2,7 @@ import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
   AccessLevel,
   AccessRule,
+  AccessType,
   EnsuredShare,
   InstanceHealth,
   Problem,
@@ -21,10 +22,16 @@ export const createUpdate = defineUpdate<ShareView, [ShareRequest]>('create');
 /** Returns when the rule is active on the service instance. Repeating it with the same id is harmless. */
 export const allowAccessUpdate = defineUpdate<
   AccessRule,
-  [{ id: string; to: string; level: AccessLevel }]
+  // Without a type, as an older client asks, it is an address.
+  [{ id: string; type?: AccessType; to: string; level: AccessLevel }]
 >('allowAccess');
 
-/** Takes a rule's id, or the address it names; returns when it no longer lets anyone in. */
+/** Takes a rule's id, or whom it names; returns when it gives the other level. Repeating it is harmless. */
+export const changeAccessUpdate = defineUpdate<AccessRule, [{ rule: string; level: AccessLevel }]>(
+  'changeAccess',
+);
+
+/** Takes a rule's id, or whom it names; returns when it no longer lets anyone in. */
 export const denyAccessUpdate = defineUpdate<AccessRule, [{ rule: string }]>('denyAccess');
 
 export interface SizeRequest {

@@ -27,12 +27,16 @@ export const inService = (status: ShareStatus): boolean =>
 
 export type AccessLevel = 'rw' | 'ro';
 
+/** What an access rule names, by Manila's words: a client's address, or a user of Samba's. */
+export type AccessType = 'ip' | 'user';
+
 /** Manila's names for the life of an access rule. */
 export type AccessRuleState = 'queued_to_apply' | 'applying' | 'active' | 'denying' | 'error';
 
 export interface AccessRule {
   id: string;
-  /** An address or prefix in canonical form: `10.0.0.5`, `10.0.0.0/24`, `2001:db8::/32`. */
+  type: AccessType;
+  /** An address or prefix in canonical form, `10.0.0.5`, `10.0.0.0/24`, `2001:db8::/32`; or `user`, `DOMAIN\\user`. */
   to: string;
   level: AccessLevel;
   state: AccessRuleState;
@@ -150,6 +154,8 @@ export interface ShareView extends ShareRequest {
   /** What it was created with, once it was extended or shrunk: a repeated create asks for that. */
   originalSizeGib: number | null;
   exportLocations: ExportLocation[];
+  /** What its access rules name. Fixed when it is made. */
+  accessBy: AccessType;
   accessRules: AccessRule[];
   snapshots: Snapshot[];
   /** What somebody should know of a share that was taken over: what is not as it was. */
@@ -169,6 +175,7 @@ export const newShareView = (request: ShareRequest, createdAt: string): ShareVie
   volumeSizeGib: null,
   originalSizeGib: null,
   exportLocations: [],
+  accessBy: 'ip',
   accessRules: [],
   snapshots: [],
   error: null,

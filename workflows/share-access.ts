@@ -1,109 +1,170 @@
 import { setHandler } from '@temporalio/workflow';
-import { allowAccessUpdate, denyAccessUpdate } from './messages.js';
+import { allowAccessUpdate, changeAccessUpdate, denyAccessUpdate } from './messages.js';
 import type { AccessRule } from './model.js';
 import { failureOf, problemOf } from './problem.js';
 import type { ShareEntity } from './share-entity.js';
-import { rulesToWrite, rulesWritten } from './written-rules.js';
 import { updateAccess } from './update-access.js';
-import { canonicalAddress, validateAccess } from './validation.js';
+import { canonicalSubject, sameSubject, validateAccess } from './validation.js';
+import { rulesToWrite, rulesWritten } from './written-rules.js';
 
 /** Answers the requests that let clients in to a share and send them away. */
 export function handleAccess(entity: ShareEntity): void {
-  const { view, request, publish, refuse, inTurn, run } = entity;
-  const requireAvailable = () => entity.requireInService('access rules');
+  handleAllow(entity);
+  handleChange(entity);
+  handleDeny(entity);
+}
 
-  /**
-   * Writes the whole list of rules to the service instance, without those that are being denied; `changed` is
-   * the rule it is done for.
-   */
-  const syncAccess = async (changed: AccessRule, summary: string) => {
-    const { instance, location } = entity.place();
-    const { rules, denied } = rulesToWrite(view);
-    try {
-      await run(updateAccess, { share: request, instance, location, rules }, summary);
-    } catch (error) {
-      if (changed.state !== 'denying') changed.state = 'error';
-      publish();
-      throw failureOf(problemOf(error));
-    }
-    rulesWritten(view, { rules, denied });
-    publish();
-  };
+const requireAvailable = (entity: ShareEntity) => entity.requireInService('access rules');
 
-  const findRule = (text: string): AccessRule | undefined =>
-    view.accessRules.find((rule) => rule.id === text || rule.to === canonicalOrUndefined(text));
+function handleAllow(entity: ShareEntity): void {
+  const { view, publish, refuse, inTurn } = entity;
 
   setHandler(
     allowAccessUpdate,
-    async ({ id, to, level }) => {
-      const address = canonicalAddress(to);
+    async ({ id, type = 'ip', to, level }) => {
+      const subject = canonicalSubject(type, to);
       const known = view.accessRules.find((rule) => rule.id === id);
-      const rule: AccessRule = known ?? { id, to: address, level, state: 'queued_to_apply' };
+      const rule: AccessRule = known ?? { id, type, to: subject, level, state: 'queued_to_apply' };
       if (!known) view.accessRules.push(rule);
       publish();
       return inTurn(async () => {
-        requireAvailable();
+        requireAvailable(entity);
         const listed = view.accessRules.includes(rule);
         if (listed && rule.state === 'active') return { ...rule };
         // A deny that was ahead in the queue took it away.
         if (!listed) view.accessRules.push(rule);
         rule.state = 'applying';
-        await syncAccess(rule, `Allow ${level} from ${address}`);
+        await syncAccess(entity, rule, `Allow ${level} to ${subject}`);
         return { ...rule };
       });
     },
     {
-      validator: ({ id, to, level }) => {
-        requireAvailable();
-        const invalid = validateAccess(view.protocol, to, level);
+      validator: ({ id, type = 'ip', to, level }) => {
+        requireAvailable(entity);
+        const invalid = validateAccess(view, { type, to, level });
         if (invalid) refuse('InvalidInput', invalid);
-        const address = canonicalAddress(to);
-        const twin = view.accessRules.find((rule) => rule.to === address);
+        const wanted = { type, to: canonicalSubject(type, to) };
+        const twin = view.accessRules.find((rule) => sameSubject(rule, wanted));
         if (twin && (twin.id !== id || twin.level !== level)) {
           refuse(
             'RuleExists',
-            `rule ${twin.id} gives ${twin.level} to ${address} already; deny it first`,
+            `rule ${twin.id} gives ${twin.level} to ${twin.to} already; change its level, or deny it first`,
           );
         }
         const reused = view.accessRules.find((rule) => rule.id === id);
-        if (reused && reused.to !== address) {
+        if (reused && !sameSubject(reused, wanted)) {
           refuse('RuleExists', `rule ${id} exists for ${reused.to}; choose another id`);
-        }
-      },
-    },
-  );
-
-  setHandler(
-    denyAccessUpdate,
-    async ({ rule: text }) => {
-      const rule = findRule(text) ?? refuse('RuleNotFound', `no access rule is ${text}`);
-      return inTurn(async () => {
-        requireAvailable();
-        // Another request may have taken it away while this one waited.
-        if (!view.accessRules.includes(rule)) return { ...rule };
-        rule.state = 'denying';
-        await syncAccess(rule, `Deny ${rule.to}`);
-        return { ...rule };
-      });
-    },
-    {
-      validator: ({ rule }) => {
-        requireAvailable();
-        if (!findRule(rule)) {
-          refuse(
-            'RuleNotFound',
-            `no access rule is ${rule}; list them with: hawser access list ${view.id}`,
-          );
         }
       },
     },
   );
 }
 
-function canonicalOrUndefined(text: string): string | undefined {
+function handleChange(entity: ShareEntity): void {
+  const { view, publish, refuse, inTurn } = entity;
+
+  const requireThere = (rule: AccessRule) => {
+    const there = view.accessRules.includes(rule) && rule.state !== 'denying';
+    if (!there) refuse('RuleNotFound', `rule ${rule.id} was denied; allow ${rule.to} again`);
+  };
+
+  setHandler(
+    changeAccessUpdate,
+    async ({ rule: text, level }) => {
+      const rule = ruleNamed(entity, text);
+      return inTurn(async () => {
+        requireAvailable(entity);
+        requireThere(rule);
+        if (rule.state === 'active' && rule.level === level) return { ...rule };
+        const former = rule.level;
+        Object.assign(rule, { level, state: 'applying' });
+        try {
+          await syncAccess(entity, rule, `Change ${rule.to} from ${former} to ${level}`);
+        } catch (error) {
+          // What failed is not what the next write, for another rule, shall contain.
+          rule.level = former;
+          publish();
+          throw error;
+        }
+        return { ...rule };
+      });
+    },
+    {
+      validator: ({ rule: text, level }) => {
+        requireAvailable(entity);
+        const rule = ruleNamed(entity, text);
+        requireThere(rule);
+        const invalid = validateAccess(view, { ...rule, level });
+        if (invalid) refuse('InvalidInput', invalid);
+      },
+    },
+  );
+}
+
+function handleDeny(entity: ShareEntity): void {
+  const { view, inTurn } = entity;
+
+  setHandler(
+    denyAccessUpdate,
+    async ({ rule: text }) => {
+      const rule = ruleNamed(entity, text);
+      return inTurn(async () => {
+        requireAvailable(entity);
+        // Another request may have taken it away while this one waited.
+        if (!view.accessRules.includes(rule)) return { ...rule };
+        rule.state = 'denying';
+        await syncAccess(entity, rule, `Deny ${rule.to}`);
+        return { ...rule };
+      });
+    },
+    {
+      validator: ({ rule }) => {
+        requireAvailable(entity);
+        ruleNamed(entity, rule);
+      },
+    },
+  );
+}
+
+/** Writes the whole list of rules to the service instance; `changed` is the rule it is done for. */
+async function syncAccess(
+  entity: ShareEntity,
+  changed: AccessRule,
+  summary: string,
+): Promise<void> {
+  const { view, request, publish, run } = entity;
+  const { instance, location } = entity.place();
+  const { rules, denied } = rulesToWrite(view);
+  const { accessBy } = view;
   try {
-    return canonicalAddress(text);
+    await run(updateAccess, { share: request, instance, location, accessBy, rules }, summary);
+  } catch (error) {
+    if (changed.state !== 'denying') changed.state = 'error';
+    publish();
+    throw failureOf(problemOf(error));
+  }
+  rulesWritten(view, { rules, denied });
+  publish();
+}
+
+/** By its id, or by whom it names; refuses when there is none. */
+function ruleNamed({ view, refuse }: ShareEntity, text: string): AccessRule {
+  const named = (rule: AccessRule) =>
+    rule.id === text || sameSubject(rule, { type: rule.type, to: canonicalOrAsIs(rule, text) });
+  return (
+    view.accessRules.find((rule) => rule.id === text) ??
+    view.accessRules.find(named) ??
+    refuse(
+      'RuleNotFound',
+      `no access rule is ${text}; list them with: hawser access list ${view.id}`,
+    )
+  );
+}
+
+function canonicalOrAsIs({ type }: AccessRule, text: string): string {
+  try {
+    return canonicalSubject(type, text);
   } catch {
-    return undefined;
+    return text;
   }
 }

@@ -34,7 +34,8 @@ export function handleEnsure(entity: ShareEntity): void {
     const { instance, location } = entity.place();
     const rules = view.accessRules.filter((rule) => rule.state !== 'denying');
     const denied = view.accessRules.filter((rule) => rule.state === 'denying');
-    const input = { share: request, instance, location, rules };
+    const { accessBy } = view;
+    const input = { share: request, instance, location, accessBy, rules };
     const ensured = await run(ensureShare, input, `Ensure share ${view.id}`);
     for (const rule of rules) rule.state = 'active';
     // Filtered anew: rules may have come meanwhile.

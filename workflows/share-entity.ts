@@ -47,6 +47,7 @@ export function createShareEntity(request: ShareRequest, state: ShareState) {
   // What an older build carried over lacks what is newer.
   const view: ShareView = { ...newShareView(request, state.view.createdAt), ...state.view };
   state.view = view;
+  view.accessRules = view.accessRules.map((rule) => Object.assign({ type: 'ip' as const }, rule));
   state.location ??= null;
   const queue: (() => Promise<void>)[] = [];
 

@@ -141,7 +141,8 @@ async function resize(
   const { view, request, publish, run } = entity;
   const { instance, location } = entity.place();
   const written = rulesToWrite(view);
-  const input = { share: request, instance, location, rules: written.rules, sizeGib };
+  const { accessBy } = view;
+  const input = { share: request, instance, location, accessBy, rules: written.rules, sizeGib };
   const wasInService = inService(view.status);
   Object.assign(view, { status: running, error: null });
   try {

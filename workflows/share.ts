@@ -11,6 +11,7 @@ import { deleteShare } from './delete-share.js';
 import { createUpdate, deleteShareUpdate, placedSignal } from './messages.js';
 import {
   differingParameters,
+  type AccessType,
   type ManageRequest,
   type ShareLocation,
   type ShareRequest,
@@ -121,6 +122,8 @@ async function create({ request, state, view, publish, run }: ShareEntity): Prom
     state.location = location ?? null;
     view.serviceInstance = made.instance.instanceId;
     view.exportLocations = made.exportLocations;
+    const accessBy: AccessType | undefined = made.accessBy;
+    view.accessBy = accessBy ?? 'ip';
     view.volumeId = location?.volumeId ?? null;
     view.volumeSizeGib = made.volumeSizeGib ?? null;
     view.status = 'available';

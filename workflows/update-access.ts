@@ -2,7 +2,13 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import { promptCommand } from './activity-options.js';
-import type { AccessRule, ServiceInstance, ShareLocation, ShareRequest } from './model.js';
+import type {
+  AccessRule,
+  AccessType,
+  ServiceInstance,
+  ShareLocation,
+  ShareRequest,
+} from './model.js';
 import { step } from './step.js';
 
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
@@ -12,6 +18,8 @@ export interface UpdateAccessInput {
   share: ShareRequest;
   instance: ServiceInstance;
   location: ShareLocation | null;
+  /** What the rules name; without it addresses. */
+  accessBy?: AccessType;
   /** The whole list, as it shall be. */
   rules: AccessRule[];
 }
@@ -21,14 +29,15 @@ export interface UpdateAccessInput {
  * next operation waits. Safe to repeat.
  */
 export async function updateAccess(input: UpdateAccessInput): Promise<void> {
-  const { share, instance, location, rules } = input;
+  const { share, instance, location, accessBy, rules } = input;
   const wanted = {
     host: instance,
     shareId: share.id,
     location,
+    accessBy,
     rules: rules.map(({ to, level }) => ({ to, level })),
   };
-  const options = step(`open share ${share.id} to ${rules.length} address(es), whole list`);
+  const options = step(`open share ${share.id} by ${rules.length} rule(s), whole list`);
   if (share.protocol === 'CIFS') await applyCifsShare.executeWithOptions(options, [wanted]);
   else await applyNfsExports.executeWithOptions(options, [wanted]);
 }

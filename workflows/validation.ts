@@ -4,7 +4,14 @@
  * `unknown` because a caller of the workflow may send anything.
  */
 import ipaddr from 'ipaddr.js';
-import type { ManageRequest, Protocol, ShareRequest } from './model.js';
+import type {
+  AccessRule,
+  AccessType,
+  ManageRequest,
+  Protocol,
+  ShareRequest,
+  ShareView,
+} from './model.js';
 
 const MAX_SIZE_GIB = 65_536;
 const MAX_NAME_LENGTH = 255;
@@ -167,18 +174,57 @@ export function exportedName(protocol: Protocol, location: string): string | und
   return path?.split('/').some((part) => part === '.' || part === '..') ? undefined : path;
 }
 
-/** The first reason why such a rule cannot be given to a share of this protocol, or undefined. */
-export function validateAccess(protocol: Protocol, to: string, level: string): string | undefined {
+/** The first reason why such a rule cannot be given to such a share, or undefined. */
+export function validateAccess(
+  share: Pick<ShareView, 'protocol' | 'accessBy'>,
+  { type, to, level }: Pick<AccessRule, 'type' | 'to' | 'level'>,
+): string | undefined {
   if (level !== 'rw' && level !== 'ro') return `level ${quote(level)} is unknown: use rw or ro`;
-  if (protocol === 'CIFS' && level === 'ro') {
+  if (type !== 'ip' && type !== 'user') {
+    return `access type ${quote(type)} is unknown: use ip or user`;
+  }
+  const { protocol, accessBy } = share;
+  if (type !== accessBy) return `${namesOf[protocol][accessBy]}, not ${words[type]}`;
+  if (protocol === 'CIFS' && type === 'ip' && level === 'ro') {
     return 'a CIFS share gives addresses rw access only: use rw';
   }
   try {
-    canonicalAddress(to);
+    canonicalSubject(type, to);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+const words = { ip: 'addresses', user: 'users' };
+const namesOf = {
+  NFS: { ip: 'the rules of an NFS share name addresses', user: 'this share takes rules for users' },
+  CIFS: {
+    ip: 'the rules of this CIFS share name addresses (its backend made it with CIFSHelperIPAccess)',
+    user: 'the rules of this CIFS share name users (its backend made it with CIFSHelperUserAccess)',
+  },
+};
+
+/** The one spelling of whom a rule names. Throws an Error that says what is wrong. */
+export const canonicalSubject = (type: AccessType, to: string): string =>
+  type === 'user' ? userName(to) : canonicalAddress(to);
+
+/** Whether two rules name the same client; Samba does not tell `Alice` from `alice`. */
+export const sameSubject = (
+  one: Pick<AccessRule, 'type' | 'to'>,
+  other: Pick<AccessRule, 'type' | 'to'>,
+): boolean =>
+  one.type === other.type &&
+  (one.type === 'user' ? one.to.toLowerCase() === other.to.toLowerCase() : one.to === other.to);
+
+/** In Samba's lists @, + and & make groups, % is replaced, and blanks and commas separate: none may get there. */
+function userName(text: unknown): string {
+  if (typeof text !== 'string' || text === '') throw new Error('the user name is missing');
+  const part = '[A-Za-z0-9_][A-Za-z0-9._-]{0,63}';
+  if (new RegExp(`^(?:${part}\\\\)?${part}$`).test(text)) return text;
+  throw new Error(
+    `${quote(text)} is not a user name: use 1 to 64 letters, digits, ".", "_" or "-", after DOMAIN\\ if need be`,
+  );
 }
 
 /** The reason why a snapshot cannot have this id, or undefined. */

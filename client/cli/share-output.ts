@@ -15,6 +15,7 @@ export function shareJson(view: ShareView): Record<string, unknown> {
     volumeId: view.volumeId,
     volumeSizeGib: view.volumeSizeGib,
     exportLocations: view.exportLocations,
+    accessBy: view.accessBy,
     accessRules: view.accessRules,
     snapshots: view.snapshots,
     ...(view.notes?.length ? { notes: view.notes } : {}),
@@ -28,10 +29,11 @@ export function shareJson(view: ShareView): Record<string, unknown> {
 }
 
 /** What a user of the share would type to mount it, given one of its export paths. */
-export function mountCommand({ protocol }: ShareView, path: string): string {
+export function mountCommand({ protocol, accessBy }: ShareView, path: string): string {
+  const who = accessBy === 'user' ? 'username=USER' : 'guest';
   return protocol === 'NFS'
     ? `mount -t nfs4 -o vers=4.1 ${path} /mnt`
-    : `mount -t cifs ${path.replaceAll('\\', '/')} /mnt -o guest,vers=3.1.1`;
+    : `mount -t cifs ${path.replaceAll('\\', '/')} /mnt -o ${who},vers=3.1.1`;
 }
 
 export function describeShare(view: ShareView): string {
@@ -83,12 +85,12 @@ export function howToMount(view: ShareView): string[] {
 }
 
 /** How to make the first access rule, where there is none. */
-export function howToAllow({ id, status, accessRules }: ShareView): string[] {
+export function howToAllow({ id, status, accessBy, accessRules }: ShareView): string[] {
   if (status !== 'available' || accessRules.length > 0) return [];
   return [
     '',
     'No access rules yet: nobody can mount it. Let a client in with:',
-    `  hawser access allow ${id} --to ADDRESS --level rw`,
+    `  hawser access allow ${id} ${accessBy === 'user' ? '--user NAME' : '--to ADDRESS'} --level rw`,
   ];
 }
 

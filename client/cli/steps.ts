@@ -3,6 +3,7 @@ import { printable } from './tables.js';
 
 /** What a step does, in plain words, by the type of its activity. */
 const stepWords: Record<string, string> = {
+  resolveShareHelper: 'looking up the protocol',
   resolveShareNetwork: 'looking up the share network',
   joinServiceInstance: 'waiting for the service instance',
   leaveServiceInstance: 'leaving the service instance',

@@ -4,6 +4,7 @@ import type { Access } from '../../activities/nfs-exports.js';
 import type { InstanceHost } from '../../workflows/model.js';
 import {
   bootInstance,
+  failureOf,
   mountShare,
   startActivityRig,
   type ActivityRig,
@@ -102,6 +103,13 @@ describe('NFS', () => {
     expect(await exported()).toEqual(['* rw', '10.0.0.1 ro']);
   });
 
+  test('a world of the one kind of address is the whole world, as the server takes no other', async () => {
+    for (const world of ['0.0.0.0/0', '::/0']) {
+      await apply([...rw(world), ...ro('10.0.0.0/8')]);
+      expect(await exported(), world).toEqual(['* rw', '10.0.0.0/8 ro']);
+    }
+  });
+
   test('an empty list exports to nobody and leaves no file; other shares stay exported', async () => {
     const other = `${shareId}0`;
     await mountShare(bench, host, other);
@@ -189,5 +197,102 @@ describe('CIFS', () => {
     expect(await admitted(left[0] ?? '')).toEqual(['10.0.0.2', '127.0.0.1']);
     await bench.steps.removeCifsShare({ host, shareId: other });
     expect(await shares()).toEqual([]);
+  });
+});
+
+describe('CIFS by user', () => {
+  const apply = (...rules: Access[]) =>
+    bench.steps.applyCifsShare({ host, shareId, accessBy: 'user', rules });
+  const remove = () => bench.steps.removeCifsShare({ host, shareId });
+  const name = () => newLocation(bench.options, shareId).exportName;
+
+  const parameter = async (key: string): Promise<string> => {
+    const script = 'net conf getparm "$1" "$2" 2>/dev/null || true';
+    return (await bench.onHost(host, script, name(), key)).trim();
+  };
+  const lists = async () => ({
+    available: await parameter('available'),
+    valid: (await parameter('valid users')).split(' ').filter(Boolean).toSorted(),
+    read: await parameter('read list'),
+    write: await parameter('write list'),
+  });
+
+  test('a share is open to exactly its users, each at his level, and a repeat changes nothing', async () => {
+    for (const round of ['first', 'second']) {
+      const [location] = await apply(...rw('alice', 'EXAMPLE\\bob'), ...ro('carol'));
+      expect(location?.path, round).toBe(`\\\\${host.address}\\${name()}`);
+      expect(await lists(), round).toEqual({
+        available: 'yes',
+        valid: ['EXAMPLE\\bob', 'alice', 'carol'],
+        read: 'carol',
+        write: 'alice EXAMPLE\\bob',
+      });
+      expect(await parameter('guest ok'), round).toBe('no');
+      expect(await parameter('read only'), round).toBe('yes');
+    }
+    await remove();
+  });
+
+  test('without a user it lets nobody in, though Samba takes an empty list for everybody', async () => {
+    const closed = { available: 'no', valid: [], read: '', write: '' };
+    await apply();
+    expect(await lists()).toEqual(closed);
+    await apply(...rw('alice'));
+    await apply();
+    await apply();
+    expect(await lists()).toEqual(closed);
+    await remove();
+  });
+
+  test('a connection whose rights were taken is closed by a repeat at the latest', async () => {
+    const smbd = (what: string) => bench.onHost(host, 'systemctl "$1" smbd', what);
+    const toBeClosed = async () =>
+      (await bench.onHost(host, 'ls "$r/run/lock/hawser-close-$1" 2>/dev/null || true', name())) !==
+      '';
+    await apply(...rw('alice', 'bob'));
+    for (const [fewer, more] of [
+      [[...rw('alice'), ...ro('bob')], rw('alice', 'bob')],
+      [rw('alice'), rw('alice', 'bob')],
+    ] as const) {
+      await smbd('stop');
+      expect(await failureOf(apply(...fewer))).toMatchObject({ type: 'CommandFailed' });
+      expect(await toBeClosed()).toBe(true);
+      await smbd('start');
+      await apply(...fewer);
+      expect(await toBeClosed()).toBe(false);
+      await smbd('stop');
+      await failureOf(apply(...more));
+      expect(await toBeClosed()).toBe(false);
+      await smbd('start');
+      await apply(...more);
+    }
+    await remove();
+  });
+
+  test('what Samba does not have as it was written is a failure', async () => {
+    const odd = await failureOf(
+      apply(...rw('alice'), { to: 'eve\n\tguest ok = yes', level: 'rw' }),
+    );
+    expect(odd.type).toBe('CommandFailed');
+    await remove();
+  });
+});
+
+describe('what the rules of a new share name', () => {
+  test('comes from share_helpers', async () => {
+    const helperOf = async (protocol: 'NFS' | 'CIFS', share_helpers: string[]) => {
+      const { steps, backend } = await rig.addBackend({ share_helpers });
+      return steps.resolveShareHelper({ backend, protocol });
+    };
+    const { steps, backend } = bench;
+    expect(await steps.resolveShareHelper({ backend, protocol: 'CIFS' })).toEqual({
+      accessBy: 'ip',
+    });
+    const byUser = ['CIFS=CIFSHelperUserAccess', 'NFS=NFSHelper'];
+    expect(await helperOf('CIFS', byUser)).toEqual({ accessBy: 'user' });
+    expect(await helperOf('NFS', byUser)).toEqual({ accessBy: 'ip' });
+    const failure = await failureOf(helperOf('CIFS', ['NFS=NFSHelper']));
+    expect(failure).toMatchObject({ type: 'InvalidInput', nonRetryable: true });
+    expect(failure.message).toContain('serves no CIFS shares: its share_helpers are NFSHelper');
   });
 });

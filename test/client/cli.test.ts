@@ -60,7 +60,7 @@ describe('a share on the command line', () => {
   it('has the documented keys in JSON, and is the same when asked for again', async () => {
     const share = await json('share', 'show', 'first');
     expect(Object.keys(share as object)).toEqual(
-      'id name status protocol sizeGib shareNetwork serviceInstance volumeId volumeSizeGib exportLocations accessRules snapshots error backend createdAt'.split(
+      'id name status protocol sizeGib shareNetwork serviceInstance volumeId volumeSizeGib exportLocations accessBy accessRules snapshots error backend createdAt'.split(
         ' ',
       ),
     );
@@ -126,13 +126,17 @@ describe('a share on the command line', () => {
 describe('access on the command line', () => {
   it('is allowed, listed and denied', async () => {
     const allow = ['access', 'allow', 'first', '--to', '10.20.0.0/24', '--level', 'ro'];
-    const rule = { id: 'lan', to: '10.20.0.0/24', level: 'ro', state: 'active' };
+    const rule = { id: 'lan', type: 'ip', to: '10.20.0.0/24', level: 'ro', state: 'active' };
     expect(await json(...allow, '--id', 'lan')).toEqual(rule);
     expect(await json('access', 'list', 'first')).toEqual([rule]);
     expect(await failure(...allow)).toMatchObject({ error: { type: 'RuleExists' } });
     expect(await failure('access', 'deny', 'first', '10.9.9.9')).toMatchObject({
       error: { type: 'RuleNotFound' },
     });
+    const changed = { ...rule, level: 'rw' };
+    expect(await json('access', 'change', 'first', 'lan', '--level', 'rw')).toEqual(changed);
+    expect(await json('access', 'change', 'first', 'lan', '--level', 'rw')).toEqual(changed);
+    expect(await json('access', 'list', 'first')).toEqual([changed]);
     expect(await json('access', 'deny', 'first', '10.20.0.0/24')).toMatchObject({ id: 'lan' });
     expect(await json('access', 'list', 'first')).toEqual([]);
   });
@@ -142,6 +146,43 @@ describe('access on the command line', () => {
     const said = await hawser(...allow);
     expect(said).toMatchObject({ code: 2, stdout: '' });
     expect(said.stderr).toContain('a CIFS share gives addresses rw access only');
+    for (const share of ['first', 'patient']) {
+      const byUser = await hawser('access', 'allow', share, '--user', 'alice', '--level', 'rw');
+      expect(byUser).toMatchObject({ code: 2, stdout: '' });
+      expect(byUser.stderr).toMatch(/name addresses.*not users/);
+    }
+    const both = ['--to', '10.0.0.1', '--user', 'alice', '--level', 'rw'];
+    expect(await hawser('access', 'allow', 'first', ...both)).toMatchObject({ code: 2 });
+  });
+});
+
+describe('a size on the command line', () => {
+  it('is changed, step by step, and the share says so', async () => {
+    const said = await hawser('share', 'extend', 'first', '--size', '3');
+    expect(said.code, said.stderr).toBe(0);
+    expect(said.stderr).toContain('Extending share first to 3 GiB');
+    expect(said.stderr).toMatch(/: extending the volume$/m);
+    expect(said.stdout).toMatch(/^Size +3 GiB$/m);
+    expect(await json('share', 'shrink', 'first', '--size', '1')).toMatchObject({
+      status: 'available',
+      sizeGib: 1,
+      volumeSizeGib: 3,
+    });
+    const shown = await hawser('share', 'show', 'first');
+    expect(shown.stdout).toMatch(/^Size +1 GiB \(on a volume of 3 GiB\)$/m);
+    expect(await json('share', 'list', '--status', 'extending')).toEqual([]);
+  });
+
+  it('that is none, or the wrong way, is refused', async () => {
+    for (const [args, reason] of [
+      [['extend', 'first', '--size', '1'], 'it has 1 GiB already'],
+      [['shrink', 'first', '--size', '2'], 'extend it to make it larger'],
+      [['extend', 'first', '--size', '0'], 'a size of 0 leaves no room'],
+    ] as const) {
+      const said = await hawser('share', ...args);
+      expect(said).toMatchObject({ code: 2, stdout: '' });
+      expect(said.stderr).toContain(reason);
+    }
   });
 });
 

@@ -270,7 +270,13 @@ describe('access rules', () => {
       const { id } = await client.createShare(specFor(rig));
       await client.waitForShare(id);
       const rule = await client.allowAccess(id, { id: 'office', to: '10.0.0.5/32', level: 'rw' });
-      expect(rule).toEqual({ id: 'office', to: '10.0.0.5', level: 'rw', state: 'active' });
+      expect(rule).toEqual({
+        id: 'office',
+        type: 'ip',
+        to: '10.0.0.5',
+        level: 'rw',
+        state: 'active',
+      });
       expect(await client.allowAccess(id, { id: 'office', to: '10.0.0.5', level: 'rw' })).toEqual(
         rule,
       );

@@ -109,6 +109,7 @@ describe('the command to mount', () => {
     volumeId: null,
     volumeSizeGib: null,
     originalSizeGib: null,
+    accessBy: 'ip',
     exportLocations: [],
     accessRules: [],
     error: null,
@@ -120,6 +121,10 @@ describe('the command to mount', () => {
   it('is what a client would type', () => {
     expect(mountCommand({ ...share, ...lists, protocol: 'NFS' }, '10.0.0.5:/shares/x')).toBe(
       'mount -t nfs4 -o vers=4.1 10.0.0.5:/shares/x /mnt',
+    );
+    const byUser = { ...share, ...lists, protocol: 'CIFS', accessBy: 'user' } as const;
+    expect(mountCommand(byUser, '\\\\10.0.0.5\\x')).toBe(
+      'mount -t cifs //10.0.0.5/x /mnt -o username=USER,vers=3.1.1',
     );
     expect(mountCommand({ ...share, ...lists, protocol: 'CIFS' }, '\\\\10.0.0.5\\x')).toBe(
       'mount -t cifs //10.0.0.5/x /mnt -o guest,vers=3.1.1',

@@ -43,6 +43,7 @@ async function live(
     }
     await hawser.waitForShare(id);
     await hawser.allowAccess(id, { to: '10.10.0.5', level: 'rw' });
+    if (protocol === 'NFS') await hawser.changeAccess(id, '10.10.0.5', 'ro');
     await hawser.extendShare(id, 2);
     await hawser.shrinkShare(id, 1);
     await hawser.denyAccess(id, '10.10.0.5');

@@ -80,6 +80,7 @@ function fakeBackend(name: string, options: Partial<Backend['options']>): Backen
 }
 
 const goodSteps: Steps = {
+  resolveShareHelper: async () => ({ accessBy: 'ip' }),
   resolveShareNetwork: async () => ({ id: 's1', networkId: 'n1', subnetId: 's1', routerId: 'r1' }),
   resolveImageAndFlavor: async () => ({
     imageId: 'i1',

@@ -109,6 +109,36 @@ test("this host's way into the service network has Manila's names", () => {
   }
 });
 
+test("share_helpers decide what access rules name, by Manila's words or shorter ones", () => {
+  const helpersOf = (text: string) =>
+    load(`{defaults: {${keys.trim().replaceAll(/\n\s*/g, ', ')}}, backends: {one: ${text}}}`)[0]
+      ?.share_helpers;
+  const byAddress = { NFS: 'NFSHelper', CIFS: 'CIFSHelperIPAccess' };
+  const byUser = { NFS: 'NFSHelper', CIFS: 'CIFSHelperUserAccess' };
+  expect(helpersOf('{}')).toEqual(byAddress);
+  const helpers = 'manila.share.drivers.helpers';
+  for (const written of [
+    `'CIFS=${helpers}.CIFSHelperUserAccess, NFS=${helpers}.NFSHelper'`,
+    `[CIFS=${helpers}.CIFSHelperUserAccess, NFS=${helpers}.NFSHelper]`,
+    '[CIFS=UserAccess, NFS=NFSHelper]',
+    '[CIFS=user, NFS=ip]',
+  ]) {
+    expect(helpersOf(`{share_helpers: ${written}}`), written).toEqual(byUser);
+  }
+  expect(helpersOf('{share_helpers: [NFS=NFSHelper]}')).toEqual({ NFS: 'NFSHelper' });
+  expect(
+    problemsOf(`
+defaults:${keys}
+backends:
+  one: { share_helpers: [CIFS=NFSHelper, HDFS=x, NFS] }
+`),
+  ).toEqual(
+    ['CIFS=NFSHelper', 'HDFS=x', 'NFS'].map((entry) =>
+      expect.stringMatching(`^backends\\.one\\.share_helpers: "${entry}" is no helper`),
+    ),
+  );
+});
+
 test('a proxy beside a driver, and an unknown driver, are refused', () => {
   expect(
     problemsOf(`

@@ -88,7 +88,7 @@ test('a share is made, opened, closed and deleted, and its instance keeps no pla
     const rule = await handle.executeUpdate(allowAccessUpdate, {
       args: [{ id: 'r1', to: '10.0.0.5/32', level: 'rw' }],
     });
-    expect(rule).toEqual({ id: 'r1', to: '10.0.0.5', level: 'rw', state: 'active' });
+    expect(rule).toEqual({ id: 'r1', type: 'ip', to: '10.0.0.5', level: 'rw', state: 'active' });
     await handle.executeUpdate(denyAccessUpdate, { args: [{ rule: '10.0.0.5' }] });
     expect((await viewOf(rig, request.id)).accessRules).toEqual([]);
 
@@ -229,7 +229,9 @@ test('a rule that is asked for again while it is being denied is there in the en
     await denied;
     expect(await again).toMatchObject({ id: 'r', state: 'active' });
     const { accessRules } = await until(rig, request.id, 'available');
-    expect(accessRules).toEqual([{ id: 'r', to: '10.0.0.1', level: 'rw', state: 'active' }]);
+    expect(accessRules).toEqual([
+      { id: 'r', type: 'ip', to: '10.0.0.1', level: 'rw', state: 'active' },
+    ]);
   });
 });
 

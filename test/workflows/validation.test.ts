@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { ShareRequest } from '../../workflows/model.js';
+import type { AccessRule, ShareRequest } from '../../workflows/model.js';
 import {
   canonicalAddress,
+  sameSubject,
   validateAccess,
   validateRuleId,
   validateShareRequest,
@@ -145,17 +146,58 @@ describe('an address', () => {
 });
 
 describe('an access rule', () => {
-  it('may be rw or ro on an NFS share, rw on a CIFS share', () => {
-    expect(validateAccess('NFS', '10.0.0.0/24', 'ro')).toBeUndefined();
-    expect(validateAccess('NFS', '2001:db8::1', 'rw')).toBeUndefined();
-    expect(validateAccess('CIFS', '10.0.0.5', 'rw')).toBeUndefined();
+  const nfs = { protocol: 'NFS', accessBy: 'ip' } as const;
+  const cifs = { protocol: 'CIFS', accessBy: 'ip' } as const;
+  const cifsByUser = { protocol: 'CIFS', accessBy: 'user' } as const;
+  const ip = (to: string, level: string) => ({ type: 'ip', to, level }) as AccessRule;
+  const user = (to: string, level = 'rw') => ({ type: 'user', to, level }) as AccessRule;
+
+  it('may be rw or ro on an NFS share, rw on a CIFS share, rw or ro for users', () => {
+    expect(validateAccess(nfs, ip('10.0.0.0/24', 'ro'))).toBeUndefined();
+    expect(validateAccess(nfs, ip('2001:db8::1', 'rw'))).toBeUndefined();
+    expect(validateAccess(nfs, ip('0.0.0.0/0', 'ro'))).toBeUndefined();
+    expect(validateAccess(nfs, ip('::/0', 'ro'))).toBeUndefined();
+    expect(validateAccess(cifs, ip('10.0.0.5', 'rw'))).toBeUndefined();
+    expect(validateAccess(cifsByUser, user('alice', 'ro'))).toBeUndefined();
+    expect(validateAccess(cifsByUser, user('EXAMPLE\\alice.b-c_d', 'rw'))).toBeUndefined();
   });
 
   it('is refused with the reason', () => {
-    expect(validateAccess('CIFS', '10.0.0.5', 'ro')).toContain('rw access only');
-    expect(validateAccess('NFS', '10.0.0.5', 'rwx')).toContain('level "rwx" is unknown');
-    expect(validateAccess('NFS', '10.0.0.5/8', 'rw')).toContain('use 10.0.0.0/8');
-    expect(validateAccess('CIFS', 'alice', 'rw')).toContain('is not an IPv4 or IPv6 address');
+    expect(validateAccess(cifs, ip('10.0.0.5', 'ro'))).toContain('rw access only');
+    expect(validateAccess(nfs, ip('10.0.0.5', 'rwx'))).toContain('level "rwx" is unknown');
+    expect(validateAccess(nfs, ip('10.0.0.5/8', 'rw'))).toContain('use 10.0.0.0/8');
+    expect(validateAccess(cifs, ip('alice', 'rw'))).toContain('is not an IPv4 or IPv6 address');
+    expect(validateAccess(nfs, user('alice'))).toContain('NFS share name addresses, not users');
+    expect(validateAccess(cifs, user('alice'))).toContain('name addresses');
+    expect(validateAccess(cifsByUser, ip('10.0.0.5', 'rw'))).toContain('name users');
+    expect(validateAccess(nfs, { ...ip('x', 'rw'), type: 'cert' as 'ip' })).toContain('"cert"');
+  });
+
+  it.each([
+    '',
+    'alice$(id)',
+    'alice bob',
+    'alice,bob',
+    '@staff',
+    '+staff',
+    '%U',
+    '-alice',
+    'a\\b\\c',
+    '\\alice',
+    'EXAMPLE\\',
+    'EXAMPLE\\@staff',
+    'alice\nvalid users = root',
+    'größe',
+    'a'.repeat(65),
+  ])('does not name the user %j', (name) => {
+    expect(validateAccess(cifsByUser, user(name))).toMatch(/is not a user name|is missing/);
+  });
+
+  it('is for the same client only when it names the same, and users by any case', () => {
+    expect(sameSubject(user('Alice'), user('alice'))).toBe(true);
+    expect(sameSubject(user('alice'), user('alice2'))).toBe(false);
+    expect(sameSubject(ip('10.0.0.1', 'rw'), ip('10.0.0.10', 'rw'))).toBe(false);
+    expect(sameSubject(ip('10.0.0.0/8', 'rw'), ip('10.0.0.0/24', 'rw'))).toBe(false);
   });
 
   it('has an id that needs no quoting anywhere', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { shareHelpers } from './share-helpers.js';
 import { option, optionalText, seconds, template } from './option.js';
 
 /** Shares and their volumes. */
@@ -15,6 +16,11 @@ export const shareOptions = {
   }),
   set_zero_reserved_blocks: option(z.boolean().default(true), {
     meaning: 'whether new file systems keep no blocks back for root; otherwise 5 %',
+  }),
+  share_helpers: option(shareHelpers, {
+    meaning:
+      'who gets access to shares of a protocol, by address or by user: PROTOCOL=CLASS, a list',
+    defaultInWords: 'CIFS=CIFSHelperIPAccess, NFS=NFSHelper',
   }),
   volume_name_template: option(template.default('manila-share-%s'), {
     meaning: "the name of a share's volume in Cinder; %s is the share's id",

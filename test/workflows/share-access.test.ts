@@ -1,0 +1,146 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { describe, expect, test } from 'vitest';
+import {
+  allowAccessUpdate,
+  changeAccessUpdate,
+  denyAccessUpdate,
+  extendShareUpdate,
+} from '../../workflows/messages.js';
+import type { AccessLevel } from '../../workflows/model.js';
+import { beginShare, availableShare, refusal, type StoryShare } from '../support/share-stories.js';
+import { createRig, type Steps } from '../support/workflows.js';
+
+const allow = ({ handle }: StoryShare, to: string, level: AccessLevel = 'rw') =>
+  handle.executeUpdate(allowAccessUpdate, { args: [{ id: `r-${to}`, to, level }] });
+const allowUser = ({ handle }: StoryShare, id: string, to: string, level: AccessLevel = 'rw') =>
+  handle.executeUpdate(allowAccessUpdate, { args: [{ id, type: 'user', to, level }] });
+const change = ({ handle }: StoryShare, rule: string, level: AccessLevel) =>
+  handle.executeUpdate(changeAccessUpdate, { args: [{ rule, level }] });
+const deny = ({ handle }: StoryShare, rule: string) =>
+  handle.executeUpdate(denyAccessUpdate, { args: [{ rule }] });
+
+/** Remembers what was written; fails while it is broken. */
+function writer() {
+  const seen = { written: [] as string[][], by: [] as (string | undefined)[], broken: false };
+  const write: Steps['applyNfsExports'] = async ({ rules, accessBy }) => {
+    if (seen.broken) throw ApplicationFailure.nonRetryable('disk full', 'CommandFailed');
+    seen.written.push(rules.map(({ to, level }) => `${to} ${level}`));
+    seen.by.push(accessBy);
+    return [];
+  };
+  return { seen, steps: { applyNfsExports: write, applyCifsShare: write } };
+}
+
+describe("a rule's level", () => {
+  test('is changed by its id or its address, whole list, and a repeat writes nothing', async () => {
+    const { seen, steps } = writer();
+    const rig = await createRig(steps);
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      await allow(share, '10.0.0.1');
+      await allow(share, '10.0.0.10');
+      expect(await change(share, '10.0.0.1', 'ro')).toEqual({
+        id: 'r-10.0.0.1',
+        type: 'ip',
+        to: '10.0.0.1',
+        level: 'ro',
+        state: 'active',
+      });
+      expect(seen.written.at(-1)).toEqual(['10.0.0.1 ro', '10.0.0.10 rw']);
+      const writes = seen.written.length;
+      await change(share, 'r-10.0.0.1', 'ro');
+      expect(seen.written).toHaveLength(writes);
+      await change(share, 'r-10.0.0.1', 'rw');
+      expect(seen.written.at(-1)).toEqual(['10.0.0.1 rw', '10.0.0.10 rw']);
+    });
+  });
+
+  test('that could not be written is the former one, and a repeat writes the new one', async () => {
+    const { seen, steps } = writer();
+    const rig = await createRig(steps);
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      await allow(share, '10.0.0.1');
+      seen.broken = true;
+      expect((await refusal(change(share, '10.0.0.1', 'ro'))).message).toContain('disk full');
+      const { accessRules } = await share.until('available');
+      expect(accessRules).toMatchObject([{ level: 'rw', state: 'error' }]);
+      seen.broken = false;
+      await allow(share, '10.0.0.2');
+      expect(seen.written.at(-1)).toEqual(['10.0.0.1 rw', '10.0.0.2 rw']);
+      await change(share, '10.0.0.1', 'ro');
+      expect(seen.written.at(-1)).toEqual(['10.0.0.1 ro', '10.0.0.2 rw']);
+    });
+  });
+
+  test('is refused for a rule that is not there, is being denied, or cannot have it', async () => {
+    const { seen, steps } = writer();
+    const rig = await createRig(steps);
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      expect((await refusal(change(share, '10.0.0.1', 'ro'))).type).toBe('RuleNotFound');
+      await allow(share, '10.0.0.10');
+      expect((await refusal(change(share, '10.0.0.1', 'ro'))).type).toBe('RuleNotFound');
+      const odd = change(share, '10.0.0.10', 'rx' as AccessLevel);
+      expect((await refusal(odd)).type).toBe('InvalidInput');
+      seen.broken = true;
+      await refusal(deny(share, '10.0.0.10'));
+      await share.until('available');
+      expect((await refusal(change(share, '10.0.0.10', 'ro'))).type).toBe('RuleNotFound');
+      seen.broken = false;
+      const other = await availableShare(rig, { protocol: 'CIFS' });
+      await allow(other, '10.0.0.1');
+      expect((await refusal(change(other, '10.0.0.1', 'ro'))).message).toContain('rw access only');
+    });
+  });
+});
+
+describe('a CIFS share of a backend with CIFSHelperUserAccess', () => {
+  const byUser: Steps = { resolveShareHelper: async () => ({ accessBy: 'user' }) };
+
+  test('takes rules for users, told from one another without regard to case', async () => {
+    const { seen, steps } = writer();
+    const rig = await createRig({ ...steps, ...byUser });
+    await rig.run(async () => {
+      const share = await availableShare(rig, { protocol: 'CIFS' });
+      expect((await share.view()).accessBy).toBe('user');
+      expect(await allowUser(share, 'a', 'Alice')).toMatchObject({ type: 'user', to: 'Alice' });
+      expect((await refusal(allowUser(share, 'b', 'alice'))).type).toBe('RuleExists');
+      await allowUser(share, 'b', 'EXAMPLE\\bob', 'ro');
+      expect(seen.written.at(-1)).toEqual(['Alice rw', 'EXAMPLE\\bob ro']);
+      await change(share, 'example\\BOB', 'rw');
+      await share.handle.executeUpdate(extendShareUpdate, { args: [{ sizeGib: 2 }] });
+      expect(seen.written.at(-1)).toEqual(['Alice rw', 'EXAMPLE\\bob rw']);
+      await deny(share, 'ALICE');
+      expect(seen.written.at(-1)).toEqual(['EXAMPLE\\bob rw']);
+      expect(new Set(seen.by)).toEqual(new Set(['user']));
+    });
+  });
+
+  test('takes none for addresses, nor any name that is more than a name', async () => {
+    const { seen, steps } = writer();
+    const rig = await createRig({ ...steps, ...byUser });
+    await rig.run(async () => {
+      const share = await availableShare(rig, { protocol: 'CIFS' });
+      const writes = seen.written.length;
+      expect((await refusal(allow(share, '10.0.0.1'))).message).toContain('name users');
+      for (const name of ['@staff', 'alice$(id)', 'alice bob', 'alice\n[global]']) {
+        expect((await refusal(allowUser(share, 'x', name))).type, name).toBe('InvalidInput');
+      }
+      expect(seen.written).toHaveLength(writes);
+    });
+  });
+});
+
+test('a share of a protocol that its backend has no helper for is not made, nor anything for it', async () => {
+  const rig = await createRig({
+    resolveShareHelper: async () => {
+      throw ApplicationFailure.nonRetryable('Backend x serves no CIFS shares', 'InvalidInput');
+    },
+  });
+  await rig.run(async () => {
+    const share = await beginShare(rig, { protocol: 'CIFS' });
+    expect((await share.until('error')).error?.message).toContain('serves no CIFS shares');
+  });
+  expect(rig.calls).toEqual(['resolveShareHelper']);
+});
