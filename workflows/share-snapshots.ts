@@ -41,7 +41,11 @@ export function handleSnapshots(entity: ShareEntity): void {
   /** Lists a new snapshot; one that failed before starts anew under its id. */
   const begin = (id: string, name: string, status: SnapshotStatus): Snapshot => {
     const known = find(id);
-    if (known) return known;
+    if (known) {
+      if (known.status !== 'available') known.status = status;
+      publish();
+      return known;
+    }
     const createdAt = new Date().toISOString();
     const { sizeGib } = view;
     const none = { volumeSnapshotId: null, error: null };
@@ -67,7 +71,10 @@ export function handleSnapshots(entity: ShareEntity): void {
 
   const requireIdle = (snapshot: Snapshot, doing: string): void => {
     if (['creating', 'manage_starting', 'unmanaging'].includes(snapshot.status)) {
-      refuse('SnapshotBusy', `its snapshot ${snapshot.id} is ${snapshot.status}; ${doing} it then`);
+      refuse(
+        'SnapshotBusy',
+        `its snapshot ${snapshot.id} is ${snapshot.status}; ${doing} it when that ended`,
+      );
     }
   };
 
