@@ -4,6 +4,7 @@ import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
 import type { Access, ShareExport } from './nfs-exports.js';
 import { exportLocations, newLocation } from './share-paths.js';
+import { isOff } from './server-off.js';
 
 export type CifsExportActivities = ReturnType<typeof createCifsExportActivities>;
 
@@ -38,8 +39,11 @@ export function createCifsExportActivities(backends: Backends) {
       return exportLocations(host, (at) => `\\\\${at}\\${name}`);
     },
 
-    /** Removes the share from Samba and drops its connections. Safe to repeat. */
+    /**
+     * Removes the share from Samba and drops its connections; a server that is gone or off has none. Safe to repeat.
+     */
     async removeCifsShare({ host, shareId, location }: Omit<ShareExport, 'rules'>) {
+      if (await isOff(backends, host)) return;
       const { exportName } = location ?? newLocation(backends(host.backend).options, shareId);
       await remove(host, exportName);
     },

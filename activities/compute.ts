@@ -271,8 +271,7 @@ export function createComputeActivities(backends: Backends) {
           const attached = volume?.attachments.some((one) => one.serverId === serverId);
           if (attached && volume?.status === 'in-use') {
             await unlessDone(
-              // 409: the server is busy with another volume.
-              ignoreStatus(cloud.compute.detachVolume(serverId, volumeId), 409),
+              detachUnlessBusy(cloud.compute, { serverId, volumeId }),
               async () => (await cloud.blockStorage.findVolume(volumeId))?.status !== 'in-use',
             );
           }
@@ -290,6 +289,24 @@ export function createComputeActivities(backends: Backends) {
 
 const useHard = (instanceId: string): string =>
   `Restart it whatever it does with: hawser instance reboot ${instanceId} --hard`;
+
+/** A server in ERROR gives up no volume (409), however often it is asked; one busy with another volume may. */
+async function detachUnlessBusy(
+  compute: Backend['cloud']['compute'],
+  { serverId, volumeId }: { serverId: string; volumeId: string },
+): Promise<void> {
+  const answer = await ignoreStatus(
+    compute.detachVolume(serverId, volumeId).then(() => 'taken'),
+    409,
+  );
+  if (answer === 'taken') return;
+  const server = await compute.findServer(serverId);
+  if (server?.status !== 'ERROR') return;
+  throw permanent(
+    'ServerFailed',
+    `Volume ${volumeId} can't be detached: its server ${serverId} is in ERROR. Reboot it hard (hawser instance reboot INSTANCE --hard), then try again`,
+  );
+}
 
 /** A refusal (400) does not count when an attempt before this one, still under way, did what was asked. */
 async function unlessDone(request: Promise<unknown>, done: () => Promise<boolean>): Promise<void> {

@@ -2,6 +2,7 @@ import type { InstanceHost, ShareLocation } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { hostScript } from './host-script.js';
+import { isOff } from './server-off.js';
 import { deviceSerial, fileSystemLabel, newLocation } from './share-paths.js';
 
 export type FileSystemActivities = ReturnType<typeof createFileSystemActivities>;
@@ -112,8 +113,12 @@ export function createFileSystemActivities(backends: Backends) {
       return place;
     },
 
-    /** Unmounts the share and forgets it in fstab; refuses to be lazy about clients. Safe to repeat. */
+    /**
+     * Unmounts the share and forgets it in fstab; refuses to be lazy about clients. On a server that is gone or off
+     * nothing is mounted, and a line that stays in fstab lets it boot without the volume. Safe to repeat.
+     */
     async unmountShare({ host, shareId, location }: OnHost): Promise<void> {
+      if (await isOff(backends, host)) return;
       const { path } = location ?? newLocation(backends(host.backend).options, shareId);
       await unmount(host, shareId, path);
     },

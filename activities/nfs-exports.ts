@@ -9,6 +9,7 @@ import type { Backends } from './backend.js';
 import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
 import { exportLocations, newLocation, shareName, type ExportAddresses } from './share-paths.js';
+import { isOff } from './server-off.js';
 
 export type NfsExportActivities = ReturnType<typeof createNfsExportActivities>;
 
@@ -29,6 +30,11 @@ export interface ShareExport {
   rules: Access[];
 }
 
+/** Whether the share is to go: then a server that is gone or off exports it to nobody, now or later. */
+interface Going {
+  forGood?: true;
+}
+
 /** NFS exports: one file per share under /etc/exports.d. */
 export function createNfsExportActivities(backends: Backends) {
   const apply = hostScript(backends, 'apply-nfs-exports', 60_000);
@@ -43,7 +49,9 @@ export function createNfsExportActivities(backends: Backends) {
       shareId,
       location,
       rules,
-    }: ShareExport): Promise<ExportLocation[]> {
+      forGood,
+    }: ShareExport & Going): Promise<ExportLocation[]> {
+      if (forGood && (await isOff(backends, host))) return [];
       const { options } = backends(host.backend);
       const { path } = location ?? newLocation(options, shareId);
       const clients = exportClients(rules);

@@ -25,7 +25,10 @@ export interface DeleteShareInput {
   location: ShareLocation | null;
 }
 
-/** Removes a share and its data; what is already gone counts as removed. Safe to repeat. */
+/**
+ * Removes a share and its data; what is already gone counts as removed, and an instance that is off is not waited
+ * for: its volume is detached all the same. Safe to repeat.
+ */
 export async function deleteShare(input: DeleteShareInput): Promise<void> {
   const { share, instance, location } = input;
   const { id: shareId, backend } = share;
@@ -56,7 +59,7 @@ async function takeOffInstance(
     await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId, location }]);
   } else {
     await applyNfsExports.executeWithOptions(unexport, [
-      { host: instance, shareId, location, rules: [] },
+      { host: instance, shareId, location, rules: [], forGood: true },
     ]);
   }
   await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
