@@ -1,15 +1,18 @@
 /**
- * Records the histories that test/workflows/replay.test.ts replays: the main job, a failed create, and a create
- * whose worker was killed, on the embedded cloud with simulated hosts. Run it when a workflow's story
+ * Records the histories that test/workflows/replay.test.ts replays: the main job, a failed create, a create whose
+ * worker was killed, and shares that are ensured, on the embedded cloud with simulated hosts. Run it when a workflow's story
  * changes on purpose: npm run record-histories
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { HawserClient } from '../../client/index.js';
+import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment } from '../../dev/environment.js';
+import type { Cloud } from '../../openstack/index.js';
 
 const target = fileURLToPath(new URL('../histories', import.meta.url));
 const shareNetwork = 'demo-net/demo-subnet';
@@ -20,6 +23,8 @@ async function main(): Promise<void> {
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
   try {
     await live(hawser, environment.worker);
+    await ensure(hawser, openCloud(environment.cloudsYaml, 'hawser'));
+    await end(hawser);
     await rm(target, { recursive: true, force: true });
     await mkdir(target, { recursive: true });
     await save(hawser);
@@ -52,7 +57,24 @@ async function live(
   const failing = { id: 'recorded-failure', protocol: 'NFS', sizeGib: 1 } as const;
   await hawser.createShare({ ...failing, shareNetwork: 'no-such-network' });
   await hawser.waitForShare(failing.id).catch(() => undefined);
-  for (const id of ['recorded-nfs', 'recorded-cifs', failing.id]) {
+}
+
+/** A share in service, one that is repaired, all of them, and a reboot of their instance. */
+async function ensure(hawser: HawserClient, { compute, blockStorage, session }: Cloud) {
+  const { volumeId, serviceInstance } = await hawser.getShare('recorded-nfs');
+  const { serverId } = await hawser.getInstance(serviceInstance ?? '');
+  await hawser.ensureShare('recorded-nfs');
+  await compute.detachVolume(serverId ?? '', volumeId ?? '');
+  while ((await blockStorage.getVolume(volumeId ?? '')).status !== 'available') await sleep(100);
+  await hawser.ensureShare('recorded-nfs');
+  await hawser.ensureInstance(serviceInstance ?? '');
+  await hawser.ensureShares({ backend: 'generic' });
+  await hawser.rebootInstance(serviceInstance ?? '', 'SOFT');
+  await session.close();
+}
+
+async function end(hawser: HawserClient): Promise<void> {
+  for (const id of ['recorded-nfs', 'recorded-cifs', 'recorded-failure']) {
     await hawser.deleteShare(id);
     await hawser.waitUntilDeleted(id);
   }
