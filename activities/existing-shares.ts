@@ -95,16 +95,18 @@ export function createExistingShareActivities(backends: Backends) {
       );
     },
 
-    /** Puts everything there as it was found, for clients without a gap. Safe to repeat. */
+    /** Puts everything there as it was found. Safe to repeat. */
     async giveBackShare({ host, shareId, existing }: TakeOver): Promise<void> {
-      const { fstab, section, entries } = existing;
+      const { path, fstab, exports, section, entries } = existing;
       const sambaName = section === null ? '' : sectionName(section);
       const name = shareName(shareId);
       await giveBack(
         host,
         shareId,
         name,
+        path,
         fstab.join('\n'),
+        exports.join('\n'),
         sambaName,
         section ?? '',
         ...flat(entries),

@@ -24,6 +24,8 @@ interface Wanted {
 }
 
 const ourKeys = 'hawser:';
+/** What Cinder shows administrators beside a volume's own metadata; written, it would be the volume's. */
+const cinderKeys = new Set(['attached_mode', 'readonly']);
 const shareTag = 'hawser:share_id';
 
 /** Cinder: volumes that were there before their shares. */
@@ -53,8 +55,8 @@ export function createExistingVolumeActivities(backends: Backends) {
       );
       if (wanted.volumeId !== null) requireNamed(wanted, wanted.volumeId, volume, volumes);
       if (!volume) return null;
-      const { id: volumeId, name, sizeGib, metadata } = volume;
-      return { volumeId, name, sizeGib, metadata };
+      const { id: volumeId, name, sizeGib } = volume;
+      return { volumeId, name, sizeGib, metadata: ownMetadata(volume) };
     },
 
     /** Gives the volume the share's name and mark. Safe to repeat. */
@@ -88,15 +90,19 @@ export function createExistingVolumeActivities(backends: Backends) {
     /** Takes our marks off the share's volume, which stays as it is otherwise. Safe to repeat. */
     async releaseVolume({ backend, shareId }: { backend: string; shareId: string }): Promise<void> {
       const { blockStorage } = backends(backend).cloud;
-      for (const { id, metadata } of await blockStorage.listVolumes({
-        metadata: { [shareTag]: shareId },
-      })) {
-        const others = Object.entries(metadata).filter(([key]) => !key.startsWith(ourKeys));
-        await blockStorage.updateVolume(id, { metadata: Object.fromEntries(others) });
+      const volumes = await blockStorage.listVolumes({ metadata: { [shareTag]: shareId } });
+      for (const volume of volumes) {
+        const others = Object.entries(ownMetadata(volume)).filter(
+          ([key]) => !key.startsWith(ourKeys),
+        );
+        await blockStorage.updateVolume(volume.id, { metadata: Object.fromEntries(others) });
       }
     },
   };
 }
+
+const ownMetadata = ({ metadata }: Volume): Record<string, string> =>
+  Object.fromEntries(Object.entries(metadata).filter(([key]) => !cinderKeys.has(key)));
 
 function requireNamed(
   { serverId, serial }: Wanted,

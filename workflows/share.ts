@@ -44,8 +44,8 @@ export interface ShareInput {
 
 /**
  * One share, from creation until nothing of it is left. Requests arrive as updates; operations run one
- * at a time, in the order of arrival, each as a child workflow. Completes when the share is deleted, and
- * can't be cancelled: what it stands for would be left with nobody to know of it.
+ * at a time, in the order of arrival, each as a child workflow. Completes when the share is deleted or let go
+ * of, and can't be cancelled: what it stands for would be left with nobody to know of it.
  */
 export async function share(input: ShareInput): Promise<ShareView> {
   return CancellationScope.nonCancellable(() => liveAsShare(input));

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# give-back-share SHARE-ID NAME FSTAB SAMBA-NAME SECTION [FILE ENTRY]...
-# Puts back what take-over-share replaced: the lines FSTAB, the share in Samba's registry, and the ENTRY of each FILE that
-# exportfs reads. What is exported stays exported throughout.
+# give-back-share SHARE-ID NAME PATH FSTAB EXPORTS SAMBA-NAME SECTION [FILE ENTRY]...
+# Puts back what take-over-share replaced: the lines FSTAB, the share in Samba's registry, the ENTRY of each FILE that
+# exportfs reads, and those EXPORTS (lines "CLIENT(options)") that stood in none.
 root=${HAWSER_ROOT:-}
-share=$1 name=$2 lines=$3 samba_name=$4 section=$5
-shift 5
+share=$1 name=$2 path=$3 lines=$4 exports=$5 samba_name=$6 section=$7
+shift 7
 fstab=$root/etc/fstab
 own=$root/etc/exports.d/$name.exports
 
@@ -41,4 +41,13 @@ else
   done
   sync "$root/etc" "$root/etc/exports.d"
   exportfs -r
+  in_force=$(exportfs -s | while read -r exported client; do
+    [[ ${exported#"$root"} != "$path" ]] || echo "${client%%(*}"
+  done)
+  while IFS='(' read -r client options; do
+    [[ -n $client ]] || continue
+    ! grep --quiet --fixed-strings --line-regexp -- "$client" <<<"$in_force" || continue
+    [[ $client != *:* ]] || client="[$client]"
+    exportfs -o "${options%)}" "$client:$root$path"
+  done <<<"$exports"
 fi

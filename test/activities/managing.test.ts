@@ -123,6 +123,21 @@ describe('NFS', () => {
     expect(await look()).toEqual(found);
   });
 
+  test('an export that stands in no file is taken over, and given back too', async () => {
+    const options = 'rw,sync,no_subtree_check,no_root_squash';
+    await bench.onHost(host, 'exportfs -o "$2" "10.0.0.5:$r$1"', path, options);
+    const found = await look();
+    expect(found.entries).toEqual([]);
+    await take(found, rules.slice(0, 1));
+    expect(await exported()).toEqual(['10.0.0.5 rw']);
+    for (const round of ['first', 'second']) {
+      await bench.steps.giveBackShare({ host, shareId, existing: found });
+      expect(await exported(), round).toEqual(['10.0.0.5 rw']);
+      expect((await look()).exports, round).toEqual(found.exports);
+      expect(await bench.onHost(host, 'ls "$r/etc/exports.d"'), round).not.toContain(shareId);
+    }
+  });
+
   test('a take-over that stopped between two files is finished by the next attempt', async () => {
     await bench.onHost(host, exportByHand, path, clients);
     const found = await look();
