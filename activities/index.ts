@@ -10,12 +10,14 @@ import { createExistingShareActivities } from './existing-shares.js';
 import { createExistingVolumeActivities } from './existing-volumes.js';
 import { createFileSystemActivities } from './file-systems.js';
 import { createInspectionActivities } from './inspection.js';
+import { createInventoryActivities } from './inventory.js';
 import { createNetworkActivities } from './network.js';
 import { createNfsExportActivities } from './nfs-exports.js';
 import { createPlacementActivities } from './placement.js';
 import { createReadinessActivities } from './readiness.js';
 import { createShareHelperActivities } from './share-helpers.js';
 import { createVolumeSnapshotActivities } from './volume-snapshots.js';
+import { createStatisticsActivities } from './statistics.js';
 
 export type Activities = ReturnType<typeof createActivities>;
 
@@ -38,5 +40,7 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createReadinessActivities(backends),
     ...createShareHelperActivities(backends),
     ...createVolumeSnapshotActivities(backends),
+    ...createInventoryActivities(temporal),
+    ...createStatisticsActivities(backends),
   };
 }

@@ -27,6 +27,7 @@ import {
   serviceInstanceWorkflowId,
   shareWorkflowId,
   taskQueue,
+  registeredPrefix,
   type AccessLevel,
   type AccessRule,
   type EnsureReport,
@@ -44,6 +45,7 @@ import {
   type Snapshot,
   type SnapshotRef,
 } from '../workflows/model.js';
+import { runStatistics, summarize, type BackendSummary } from './backends.js';
 import { connectToTemporal, type ConnectOptions } from './connection.js';
 import { Entities } from './entities.js';
 import {
@@ -56,6 +58,7 @@ import {
 } from './errors.js';
 import {
   parseAccessSpec,
+  refuseBackendName,
   parseExistingSnapshot,
   parseInstanceId,
   parseLevel,
@@ -75,7 +78,8 @@ import {
   type SnapshotSpec,
 } from './input.js';
 import type { Progress, WatchOptions } from './progress.js';
-import { requireWorker, whileServed } from './updates.js';
+import { isServed, requireWorker, whileServed } from './updates.js';
+import type { BackendStatistics } from '../workflows/statistics-model.js';
 import { ensureReportIn, instanceViewIn, shareViewIn } from './views.js';
 
 /** A watch that somebody waits for. */
@@ -480,6 +484,34 @@ export class HawserClient {
     return this.#instances.ask(parseInstanceId(id), (instance) =>
       instance.executeUpdate(rebootInstanceUpdate, { args: [{ type }] }),
     );
+  }
+
+  /** The backends that workers serve or have served, or that shares are left of, by name. Needs no worker. */
+  async listBackends(): Promise<BackendSummary[]> {
+    const [shares, instances] = await Promise.all([this.listShares(), this.listInstances()]);
+    return this.#shares.call(async () => {
+      const found = summarize(await this.#registeredBackends(), shares, instances);
+      return Promise.all(
+        found.map(async (one) => ({ ...one, served: await isServed(this.temporal, one.name) })),
+      );
+    });
+  }
+
+  async #registeredBackends(): Promise<string[]> {
+    const { namespace } = this.temporal.options;
+    const { namespaceInfo } = await this.temporal.workflowService.describeNamespace({ namespace });
+    return Object.keys(namespaceInfo?.data ?? {})
+      .filter((key) => key.startsWith(registeredPrefix))
+      .map((key) => key.slice(registeredPrefix.length));
+  }
+
+  /**
+   * What a backend has and how much of it is used, asked of the cloud and of its service instances; those
+   * that do not answer are named. Throws `NoWorker`, `OperationFailed`.
+   */
+  async backendStatistics(name: string): Promise<BackendStatistics> {
+    refuseBackendName(name);
+    return this.#shares.call(() => runStatistics(this.temporal, name));
   }
 
   /** What happens to an instance, look by look, until it is at rest or gone. Throws `InstanceNotFound`. */

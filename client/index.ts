@@ -1,5 +1,6 @@
 /** The client library: shares and service instances, for programs. */
 export { HawserClient, type WaitOptions } from './hawser-client.js';
+export type { BackendSummary } from './backends.js';
 export type { ConnectOptions } from './connection.js';
 export * from './errors.js';
 export type {
@@ -33,3 +34,4 @@ export type {
   SnapshotRef,
   SnapshotStatus,
 } from '../workflows/model.js';
+export type { BackendStatistics } from '../workflows/statistics-model.js';

@@ -235,6 +235,11 @@ export function parseInstanceId(id: string): string {
   return id;
 }
 
+/** For a backend that is only asked; throws `InvalidInput`. */
+export function refuseBackendName(name: string): void {
+  refuseReason('backend', shareRequestChecks.backend(name));
+}
+
 function refuseReason(field: string, message: string | undefined): void {
   if (message !== undefined) throw new InvalidInput([{ field, message }]);
 }

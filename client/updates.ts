@@ -76,6 +76,12 @@ export async function whileServed<T>(
   }
 }
 
+/** Whether a worker has polled for the backend's work of late. */
+export async function isServed(client: Client, backend: string): Promise<boolean> {
+  const polledAt = await lastPollAt(client, backend);
+  return polledAt !== undefined && Date.now() - polledAt <= POLL_RENEWED_MS;
+}
+
 async function lastPollAt(client: Client, backend: string): Promise<number | undefined> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,

@@ -12,6 +12,7 @@ import { scheduleEnsuring } from './ensure-schedule.js';
 import { activityInterceptors } from './interceptors.js';
 import { installLogger, type Log } from './logger.js';
 import { openChecked } from './prerequisites/index.js';
+import { registerBackends } from './register-backends.js';
 import { registerSearchAttributes } from './register-search-attributes.js';
 
 export interface WorkerOptions {
@@ -39,6 +40,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const connection = await connect(connectionOptions);
   try {
     await registerSearchAttributes(connection, namespace);
+    await registerNames(backends, connection, namespace, log);
     const temporal = new Client({ connection, namespace });
     const workers = await createWorkers(backends, temporal, connection, namespace);
     if (signal.aborted) return;
@@ -110,6 +112,21 @@ async function createWorkers(
       }),
     ),
   );
+}
+
+/** Without it all works, but for an empty backend in a list. */
+async function registerNames(
+  backends: Backend[],
+  connection: NativeConnection,
+  namespace: string,
+  log: Log,
+): Promise<void> {
+  const names = backends.map(({ name }) => name);
+  try {
+    await registerBackends(connection, namespace, names);
+  } catch (error) {
+    log.warn({ error, names }, "the namespace does not take the backends' names");
+  }
 }
 
 /** What service networks left on this host while no worker ran here; the next release or connection looks again. */

@@ -1,3 +1,4 @@
+export { backendStatistics } from './backend-statistics.js';
 export { createShare } from './create-share.js';
 export { createSnapshot } from './create-snapshot.js';
 export { deleteServiceInstance } from './delete-service-instance.js';

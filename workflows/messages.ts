@@ -1,4 +1,4 @@
-import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
   AccessLevel,
   AccessRule,
@@ -102,6 +102,9 @@ export const findServerUpdate = defineUpdate<ServiceInstance, [{ maxShares: numb
 
 /** Looks whether the running instance meets the image requirements; changes nothing. */
 export const checkImageUpdate = defineUpdate<RequirementsReport, []>('checkImage');
+
+/** Where the instance is, null before it is set up. */
+export const instanceQuery = defineQuery<ServiceInstance | null>('instance');
 
 /** Refused while shares live on the instance; accepted at once otherwise. */
 export const deleteInstanceUpdate = defineUpdate<void, []>('delete');

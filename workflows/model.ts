@@ -313,5 +313,8 @@ export const commonInstanceId = (backend: string): string => `${backend}-common`
 export const serviceInstanceWorkflowId = (instanceId: string): string =>
   `service-instance-${instanceId}`;
 
+/** What the names of backends begin with in the data of Temporal's namespace. */
+export const registeredPrefix = 'hawser.backend.';
+
 /** The task queue that a backend's workers poll. */
 export const taskQueue = (backend: string): string => `hawser-${backend}`;

@@ -22,6 +22,7 @@ import {
   checkImageUpdate,
   deleteInstanceUpdate,
   findServerUpdate,
+  instanceQuery,
   joinUpdate,
   leaveUpdate,
   type JoinResult,
@@ -241,6 +242,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       },
     },
   );
+  setHandler(instanceQuery, () => state.instance);
 
   setHandler(checkImageUpdate, async () => {
     if (!state.instance) {

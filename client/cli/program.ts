@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { addAccessCommands } from './access.js';
+import { addBackendCommands } from './backend.js';
 import { addConfigCommands } from './config.js';
 import { addDevCommand } from './dev.js';
 import { addImageCommands } from './image.js';
@@ -32,6 +33,7 @@ export function buildProgram({ quiet }: { quiet: boolean }): Command {
   addInstanceCommands(program);
   addImageCommands(program);
   addConfigCommands(program);
+  addBackendCommands(program);
   throwErrors(program, quiet);
   return program;
 }

@@ -53,6 +53,7 @@ async function live(
     await hawser.shrinkShare(id, 1);
     await hawser.denyAccess(id, '10.10.0.5');
     await takeSnapshots(hawser, id);
+    await hawser.backendStatistics('generic');
   }
   const failing = { id: 'recorded-failure', protocol: 'NFS', sizeGib: 1 } as const;
   await hawser.createShare({ ...failing, shareNetwork: 'no-such-network' });

@@ -55,6 +55,6 @@ export const serverOptions = {
         z.number({ error: 'a number of GiB expected, or -1 for no limit' }).int().min(1),
       ])
       .default(-1),
-    { meaning: 'how many GiB of shares a service instance has at most; -1 is no limit' },
+    { meaning: 'how many GiB of shares a service instance takes at most; -1 is no limit' },
   ),
 };
