@@ -25,8 +25,7 @@ export function createStatisticsActivities(backends: Backends) {
       const { reserved_share_percentage: reserved } = options;
       return {
         share_backend_name: options.share_backend_name ?? name,
-        driver_handles_share_servers:
-          Reflect.get(options, 'driver_handles_share_servers') !== false,
+        driver_handles_share_servers: options.driver_handles_share_servers,
         vendor_name: 'Open Source',
         driver_version: '1.0',
         storage_protocol: 'NFS_CIFS',
