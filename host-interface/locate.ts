@@ -25,7 +25,11 @@ export async function locate(
   const networks = [...service, ...(admin ? [admin] : [])];
   const ports = await network.listPorts({ network_id: networks.map(({ id }) => id) });
   const [found] = ports
-    .filter(({ description }) => description.startsWith('hawser:instance='))
+    // A server that was there before Hawser has no mark on its port.
+    .filter(
+      ({ description, deviceOwner }) =>
+        description.startsWith('hawser:instance=') || deviceOwner.startsWith('compute:'),
+    )
     .flatMap(({ networkId, fixedIps }) =>
       fixedIps
         .filter(({ ipAddress }) => ipAddress === address)
