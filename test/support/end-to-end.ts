@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { HawserClient, type ShareView } from '../../client/index.js';
 import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment, type Environment } from '../../dev/environment.js';
+import type { BackendOverrides } from '../../dev/files.js';
 import { listResources, type Resources } from '../../dev/resources.js';
 import { plugTenantClient, type TenantClient } from '../../dev/tenant-client.js';
 import type { Cloud } from '../../openstack/index.js';
@@ -34,14 +35,21 @@ export interface EndToEnd {
 
 const target = cloudUnderTest();
 
-/** Starts Temporal, a worker and clients on the cloud under test for the tests of this file, and ends them. */
-export function endToEnd(): EndToEnd {
+/**
+ * Starts Temporal, a worker and clients on the cloud under test for the tests of this file, and ends them. Backends
+ * beside `generic` have what it has, and their own options.
+ */
+export function endToEnd(moreBackends: BackendOverrides = {}): EndToEnd {
   const parts: Partial<EndToEnd> = {};
   let stateDir: string;
 
   beforeAll(async () => {
     stateDir = await mkdtemp(join(tmpdir(), 'hawser-e2e-'));
-    const environment = await startEnvironment({ stateDir, cloud: target });
+    const environment = await startEnvironment({
+      stateDir,
+      cloud: target,
+      moreBackends: () => moreBackends,
+    });
     parts.environment = environment;
     parts.cloud = openCloud(environment.cloudsYaml, 'hawser');
     parts.before = await listResources(parts.cloud);

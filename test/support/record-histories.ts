@@ -3,7 +3,7 @@
  * worker was killed, and shares that are ensured, on the embedded cloud with simulated hosts. Run it when a workflow's story
  * changes on purpose: npm run record-histories
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,19 +11,27 @@ import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { HawserClient } from '../../client/index.js';
 import { openCloud } from '../../dev/cloud.js';
-import { startEnvironment } from '../../dev/environment.js';
+import { startEnvironment, type Environment } from '../../dev/environment.js';
 import type { Cloud } from '../../openstack/index.js';
+import { generateHostKey } from '../../ssh/host-key.js';
+import { bootExistingServer, existingBackend, existingServer } from './existing-server.js';
 
 const target = fileURLToPath(new URL('../histories', import.meta.url));
 const shareNetwork = 'demo-net/demo-subnet';
+const hostKey = generateHostKey();
 
 async function main(): Promise<void> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hawser-histories-'));
-  const environment = await startEnvironment({ stateDir, cloud: { hosts: 'simulated' } });
+  const environment = await startEnvironment({
+    stateDir,
+    cloud: { hosts: 'simulated' },
+    moreBackends: () => ({ existing: existingBackend(hostKey) }),
+  });
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
   try {
     await live(hawser, environment.worker);
     await ensure(hawser, openCloud(environment.cloudsYaml, 'hawser'));
+    await liveOnExistingServer(hawser, environment);
     await end(hawser);
     await rm(target, { recursive: true, force: true });
     await mkdir(target, { recursive: true });
@@ -100,6 +108,32 @@ async function takeSnapshots(hawser: HawserClient, shareId: string): Promise<voi
     providerLocation: volumeSnapshotId ?? '',
   });
   await hawser.deleteSnapshot(shareId, 'recorded');
+}
+
+/** A share on a server that was there before, let go of and taken over again under another id. */
+async function liveOnExistingServer(
+  hawser: HawserClient,
+  { cloudsYaml, stateDir }: Environment,
+): Promise<void> {
+  const cloud = openCloud(cloudsYaml, 'hawser');
+  const publicKey = await readFile(join(stateDir, 'ssh/id_ed25519.pub'), 'utf8');
+  await bootExistingServer(cloud, { userKey: { publicKey }, hostKey });
+  await cloud.session.close();
+
+  const on = { protocol: 'NFS', backend: 'existing' } as const;
+  await hawser.createShare({ ...on, id: 'recorded-common', sizeGib: 1 });
+  await hawser.waitForShare('recorded-common');
+  await hawser.allowAccess('recorded-common', { to: '10.10.0.5', level: 'rw' });
+  await hawser.unmanageShare('recorded-common');
+  await hawser.waitUntilUnmanaged('recorded-common');
+
+  const exportLocation = `${existingServer.address}:/shares/share-recorded-common`;
+  await hawser.manageShare({ ...on, id: 'recorded-managed', exportLocation });
+  await hawser.waitForShare('recorded-managed');
+  await hawser.deleteShare('recorded-managed');
+  await hawser.waitUntilDeleted('recorded-managed');
+  await hawser.manageShare({ ...on, id: 'recorded-nothing', exportLocation });
+  await hawser.waitForShare('recorded-nothing').catch(() => undefined);
 }
 
 async function save({ temporal }: HawserClient): Promise<void> {

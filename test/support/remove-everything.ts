@@ -13,7 +13,10 @@ export async function removeEverything(hawser: HawserClient): Promise<string[]> 
   };
   const shares = await hawser.listShares();
   await Promise.all(shares.map(({ id }) => trying(removeShare(hawser, id))));
-  for (const { id } of await hawser.listInstances()) await trying(removeInstance(hawser, id));
+  const instances = await hawser.listInstances();
+  // One that was there before Hawser is its test's own.
+  const ours = instances.filter(({ shareNetwork }) => shareNetwork !== null);
+  for (const { id } of ours) await trying(removeInstance(hawser, id));
   return problems;
 }
 
