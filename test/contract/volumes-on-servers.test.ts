@@ -188,6 +188,20 @@ describe('a volume', () => {
     expect(server[key]).toMatchObject([{ id: volumeId }]);
   });
 
+  test('that is attached is renamed and marked, and its former metadata are gone', async () => {
+    const former = await cinder.getVolume(volumeId);
+    for (const changes of [
+      { name: newName('renamed'), metadata: { 'hawser:share_id': name, by: 'hand' } },
+      { name: former.name, metadata: { by: 'hand' } },
+      { name: former.name, metadata: former.metadata },
+    ]) {
+      await cinder.updateVolume(volumeId, changes);
+      const { name: seen, metadata: marks, status } = await cinder.getVolume(volumeId);
+      expect({ name: seen, metadata: marks }).toEqual(changes);
+      expect(status).toBe('in-use');
+    }
+  });
+
   test('that is attached is not attached again, nor deleted: 400', async () => {
     expect(await refusal(nova.attachVolume(serverId, volumeId))).toBe('400 badRequest');
     expect(await refusal(cinder.deleteVolume(volumeId))).toBe('400 badRequest');
