@@ -10,8 +10,9 @@ const { requireServer } = proxyActivities<ComputeActivities>(promptLook);
 const { logIn } = proxyActivities<ReadinessActivities>(promptLook);
 const { reportImageRequirements } = proxyActivities<ReadinessActivities>({
   ...promptLook,
-  // Services that have just been started are waited for.
-  startToCloseTimeout: '60s',
+  // It waits 40 s by itself for services that have just been started.
+  startToCloseTimeout: '75s',
+  retry: { maximumAttempts: 1 },
 });
 
 export interface EnsureServiceInstanceInput {

@@ -5,6 +5,7 @@ import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities } from '../activities/file-systems.js';
 import type { Drift, Inspection, InspectionActivities } from '../activities/inspection.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
+import type { ReadinessActivities } from '../activities/readiness.js';
 import { cloudCall, cloudWait, promptCommand, promptLook } from './activity-options.js';
 import type { EnsuredShare } from './model.js';
 import { failureOf, problemOf } from './problem.js';
@@ -20,14 +21,16 @@ const { attachVolume } = proxyActivities<ComputeActivities>({
   ...cloudWait,
   scheduleToCloseTimeout: '15m',
 });
+const { logIn } = proxyActivities<ReadinessActivities>(promptLook);
 const { inspectShare } = proxyActivities<InspectionActivities>({
   ...promptLook,
-  // Before it is tried again, Nova is asked whether there is any hope.
+  // A busy instance is slow, not dead. Before it is tried again, it is asked whether there is any hope.
+  startToCloseTimeout: '60s',
   retry: { maximumAttempts: 1 },
 });
 const { inspectShare: inspectAgain } = proxyActivities<InspectionActivities>({
   ...promptLook,
-  retry: { ...promptLook.retry, maximumAttempts: 2 },
+  startToCloseTimeout: '2m',
 });
 const { startFileService } = proxyActivities<InspectionActivities>(promptCommand);
 const { mountShare, unmountShare } = proxyActivities<FileSystemActivities>(promptCommand);
@@ -77,6 +80,7 @@ async function look(input: EnsureShareInput, volumeId: string | null): Promise<I
   const { instanceId, serverId, address } = host;
   await requireServer({ backend, instanceId, serverId });
   try {
+    await logIn.executeWithOptions(step(`log in at ${address}`), [{ host }]);
     return await inspectAgain.executeWithOptions(options, [asked]);
   } catch (failure) {
     if (!mayPass(failure)) throw failure;

@@ -240,4 +240,4 @@ test('the command line says what was wrong with a share, an instance and all of 
   const one = await environment.hawser(['share', 'ensure', share.id, '-o', 'json']);
   expect(one.code).toBe(1);
   expect(JSON.parse(one.stdout)).toMatchObject({ error: { type: 'ServerFailed' } });
-}, 180_000);
+}, 300_000);

@@ -186,6 +186,31 @@ test('a server that is gone is named, and one that is silent as well', async () 
   expect(rig.calls).not.toContain('attachVolume');
 });
 
+test('an instance that does not let us in is not looked at again, and one that was busy is', async () => {
+  let slow = true;
+  let silent = true;
+  const rig = await createRig({
+    inspectShare: async () => {
+      if (slow) {
+        slow = false;
+        throw ApplicationFailure.create({ type: 'HostUnreachable', message: 'cut off' });
+      }
+      return { drift: [], mounted: true };
+    },
+    logIn: async () => {
+      if (silent) throw ApplicationFailure.nonRetryable('no login within 15 s', 'HostUnreachable');
+    },
+  });
+  await rig.run(async () => {
+    const share = await makeShare(rig);
+    expect((await refusal(ensure(share))).message).toContain('no login within 15 s');
+    expect(rig.calls).toEqual(['inspectShare', 'requireServer', 'logIn']);
+    slow = true;
+    silent = false;
+    expect(await ensure(share)).toEqual({ repaired: [] });
+  });
+});
+
 test('rules are read back and written as the share has them, without those on their way out', async () => {
   const looked: string[][] = [];
   let denialWorks = true;
