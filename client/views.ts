@@ -117,7 +117,7 @@ const instanceView: z.ZodType<ServiceInstanceView> = z.object({
       id: z.string(),
       networkId: z.string(),
       subnetId: z.string(),
-      routerId: z.string(),
+      routerId: z.string().nullable(),
     })
     .nullable(),
   status: z.enum(keysOf(instanceStatusSet)),

@@ -330,6 +330,19 @@ describe('access rules', () => {
 });
 
 describe('a service instance', () => {
+  it('is shown also where its share network has no router', async () => {
+    const network = { id: 's1', networkId: 'n1', subnetId: 's1', routerId: null };
+    await withClient(
+      async (client, rig) => {
+        const { id } = await client.createShare(specFor(rig));
+        const { serviceInstance } = await client.waitForShare(id);
+        const shown = await client.getInstance(serviceInstance ?? '');
+        expect(shown.shareNetwork).toEqual(network);
+      },
+      { resolveShareNetwork: async () => network },
+    );
+  });
+
   it('is listed and shown with its shares, and deleted only without them', async () => {
     await withClient(async (client, rig) => {
       const { id } = await client.createShare(specFor(rig));

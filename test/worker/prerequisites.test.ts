@@ -228,7 +228,11 @@ describe('what other options name', () => {
 
   test('a base volume for disks is there and at rest, and spares the image', async () => {
     const ask = async (id: string) => {
-      const boot = { service_instance_base_boot_volume_id: id, service_image_name: 'nobody' };
+      const boot = {
+        service_instance_boot_from_volume: true,
+        service_instance_base_boot_volume_id: id,
+        service_image_name: 'nobody',
+      };
       const there = await scene(boot);
       return said([...(await checkImage(there)), ...(await checkBaseBootVolume(there))]);
     };

@@ -373,7 +373,7 @@ describe('a change of size', () => {
         expect((await refusal(extend(share, 4))).type).toBe('ShareBusy');
         expect((await refusal(shrink(share, 1))).type).toBe('ShareBusy');
         const deletion = share.handle.executeUpdate(deleteShareUpdate);
-        expect((await refusal(deletion)).message).toContain('it is extending');
+        expect((await refusal(deletion)).message).toContain('its status is extending');
         open();
         await extended;
       },

@@ -59,10 +59,9 @@ test('what Manila does by default and Hawser otherwise is written out', () => {
   expect(generic1).not.toHaveProperty('storage_availability_zone');
   expect(tenant).toMatchObject({
     interface_driver: 'manila.network.linux.interface.OVSInterfaceDriver',
-    path_to_public_key: '~/.ssh/id_rsa.pub',
     max_shares_per_share_server: -1,
   });
-  expect(yaml).toMatch(/path_to_public_key: ~\/\.ssh\/id_rsa\.pub # Manila's default/);
+  expect(yaml).toMatch(/max_shares_per_share_server: -1 # Manila's default/);
 });
 
 test('whatever is not taken over is named, and no value of it', () => {
