@@ -33,7 +33,7 @@ export interface EnvironmentOptions {
   /** Gives up starting; what was started is ended. */
   signal?: AbortSignal;
   /** Backends beside `generic`, once the cloud is there. */
-  moreBackends?: (cloud: ExistingCloud) => BackendOverrides;
+  moreBackends?: (cloud: ExistingCloud) => BackendOverrides | Promise<BackendOverrides>;
   /** Told when a process ends and nobody asked it to. */
   onUnexpectedEnd?: (process: Part, how: string) => void;
 }
@@ -112,7 +112,8 @@ async function startParts(plan: Plan, records: ProcessRecords): Promise<Environm
       temporal.startAndAsk(),
     ]);
     plan.signal?.throwIfAborted();
-    writeHawserYaml(plan.configPath, existing, plan.keys, plan.moreBackends?.(existing) ?? {});
+    const moreBackends = (await plan.moreBackends?.(existing)) ?? {};
+    writeHawserYaml(plan.configPath, existing, plan.keys, moreBackends);
     say('Starting the worker');
     await allOrThrow(workers.map((worker) => worker.start()));
     return { ...environmentOf(plan, existing, { temporal, workers, stop }), ...embedded };

@@ -14,7 +14,7 @@ import { bootExistingServer, existingBackend, existingServer } from '../support/
 import { exportByHand, mountByHand, shareByHand } from '../support/existing-share.js';
 
 const hostKey = generateHostKey();
-const story = endToEnd({ existing: existingBackend(hostKey) });
+const story = endToEnd({ moreBackends: () => ({ existing: existingBackend(hostKey) }) });
 const hawser = async <T>(line: string, ...more: string[]) => hawserOf<T>(story, line, ...more);
 
 /** A refusal: what was said, with the exit code. */

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { HawserClient, type ShareView } from '../../client/index.js';
 import { openCloud } from '../../dev/cloud.js';
-import { startEnvironment, type Environment } from '../../dev/environment.js';
-import type { BackendOverrides } from '../../dev/files.js';
+import {
+  startEnvironment,
+  type Environment,
+  type EnvironmentOptions,
+} from '../../dev/environment.js';
 import { listResources, type Resources } from '../../dev/resources.js';
 import { plugTenantClient, type TenantClient } from '../../dev/tenant-client.js';
 import type { Cloud } from '../../openstack/index.js';
@@ -35,11 +38,15 @@ export interface EndToEnd {
 
 const target = cloudUnderTest();
 
-/**
- * Starts Temporal, a worker and clients on the cloud under test for the tests of this file, and ends them. Backends
- * beside `generic` have what it has, and their own options.
- */
-export function endToEnd(moreBackends: BackendOverrides = {}): EndToEnd {
+export interface EndToEndOptions {
+  /** Backends beside `generic`. What it makes in the cloud was there before the first test. */
+  moreBackends?: EnvironmentOptions['moreBackends'];
+  /** Takes that away again, when shares and instances are gone. */
+  afterwards?: () => Promise<void>;
+}
+
+/** Starts Temporal, a worker and clients on the cloud under test for the tests of this file, and ends them. */
+export function endToEnd({ moreBackends, afterwards }: EndToEndOptions = {}): EndToEnd {
   const parts: Partial<EndToEnd> = {};
   let stateDir: string;
 
@@ -48,7 +55,7 @@ export function endToEnd(moreBackends: BackendOverrides = {}): EndToEnd {
     const environment = await startEnvironment({
       stateDir,
       cloud: target,
-      moreBackends: () => moreBackends,
+      ...(moreBackends && { moreBackends }),
     });
     parts.environment = environment;
     parts.cloud = openCloud(environment.cloudsYaml, 'hawser');
@@ -62,6 +69,7 @@ export function endToEnd(moreBackends: BackendOverrides = {}): EndToEnd {
     if (environment) await leaveNothing(environment);
     await friend?.close();
     await stranger?.close();
+    await afterwards?.();
     await cloud?.session.close();
     await environment?.stop();
     await rm(stateDir, { recursive: true, force: true });
@@ -79,12 +87,16 @@ async function leaveNothing({ worker, temporalAddress }: Environment): Promise<v
   for (const problem of problems) process.stderr.write(`Left in the cloud: ${problem}\n`);
 }
 
-const plug = (environment: Environment, name: string) =>
+/** A machine in a network, the tenant's unless another is named with its owner. */
+export const plug = (
+  environment: Environment,
+  name: string,
+  where = { cloud: 'demo', network: 'demo-net' },
+): Promise<TenantClient> =>
   plugTenantClient({
     ...environment,
     host: 'host' in target ? target.host : undefined,
-    cloud: 'demo',
-    network: 'demo-net',
+    ...where,
     name,
   });
 
