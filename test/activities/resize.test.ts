@@ -73,6 +73,35 @@ test('a file system follows its volume and goes back, with its files, and twice 
   expect(await checksum()).toBe(data);
 });
 
+test('a file system whose errors the check puts right is resized', async () => {
+  await bench.steps.unmountShare(on);
+  await growVolume(2);
+  const device = '"$r/dev/disk/by-id/virtio-$1"';
+  await bench.onHost(host, `tune2fs -E force_fsck ${device}`, serial());
+  const checked = await bench.onHost(
+    host,
+    `e2fsck -p ${device} >/dev/null || echo "$?"; tune2fs -E force_fsck ${device} >/dev/null`,
+    serial(),
+  );
+  expect(checked).toBe('1\n');
+  await bench.steps.resizeFileSystem({ ...on, sizeGib: 2 });
+  expect(await fileSystemSize()).toBe(2 * GIB);
+});
+
+test('an ext3 file system is resized as an ext4 one', async () => {
+  const ext3 = await rig.addBackend({ share_volume_fstype: 'ext3' });
+  const shareId = `${on.shareId}-ext3`;
+  const there = { ...host, backend: ext3.backend };
+  await mountShare(ext3, there, shareId);
+  const { volumeId } = await ext3.steps.settleVolume({ backend: ext3.backend, shareId });
+  on = { host: there, shareId, volumeId };
+  await ext3.steps.unmountShare(on);
+  await growVolume(2);
+  await ext3.steps.resizeFileSystem({ ...on, sizeGib: 2 });
+  expect(await fileSystemSize()).toBe(2 * GIB);
+  expect((await ext3.steps.mountShare(on)).fileSystem).toBe('ext3');
+});
+
 test('a file system is not made smaller than its data, and nothing is moved', async () => {
   await bench.steps.unmountShare(on);
   await growVolume(2);
