@@ -16,9 +16,13 @@ import { undoneOnFailure } from './undo-stack.js';
 
 const run = promisify(execFile);
 
-/** A machine of the tenant's, at an address of its network, with real NFS and SMB clients. */
-export interface TenantClient {
-  address: string;
+export interface SmbUser {
+  name: string;
+  password: string;
+}
+
+/** What a client does with shares. */
+export interface ShareClient {
   /** Writes random bytes to the share, reads them back, and answers with both checksums. */
   writeAndRead(location: string, sizeBytes: number): Promise<{ written: string; read: string }>;
   /** Writes a new file of random bytes into the share's root; answers with its checksum. */
@@ -27,6 +31,13 @@ export interface TenantClient {
   read(location: string, name: string): Promise<string>;
   /** Lists the share's root. Rejects with the client's own words when it is not let in. */
   list(location: string): Promise<string>;
+}
+
+/** A machine of the tenant's, at an address of its network, with real NFS and SMB clients. */
+export interface TenantClient extends ShareClient {
+  address: string;
+  /** The same machine, with SMB shares mounted as this user instead of as a guest. */
+  as(user: SmbUser): ShareClient;
   /** A TCP connection from there; it ends at once when nobody answers. */
   connect(address: string, port: number): Duplex;
   /** Unplugs the machine and deletes its port. Safe to repeat. */
@@ -52,7 +63,17 @@ export async function plugTenantClient(options: TenantClientOptions): Promise<Te
 }
 
 function clientOn(machine: ClientMachine, directory: string): Omit<TenantClient, 'close'> {
+  return {
+    address: machine.address,
+    ...shareClientOn(machine, directory),
+    as: (user) => shareClientOn(machine, directory, user),
+    connect: (address, port) => connectFrom(machine, address, port),
+  };
+}
+
+function shareClientOn(machine: ClientMachine, directory: string, user?: SmbUser): ShareClient {
   const inside = insideOf(machine);
+  const commandsFor = (location: string) => commands(location, user);
   const write = async (location: string, name: string, sizeBytes: number) => {
     const sent = join(directory, 'sent');
     await writeFile(sent, randomBytes(sizeBytes));
@@ -66,7 +87,6 @@ function clientOn(machine: ClientMachine, directory: string): Omit<TenantClient,
     return checksum(received);
   };
   return {
-    address: machine.address,
     writeAndRead: async (location, sizeBytes) => {
       // libnfs does not write over a file that is there.
       const name = `hawser-was-here-${randomBytes(4).toString('hex')}`;
@@ -75,7 +95,6 @@ function clientOn(machine: ClientMachine, directory: string): Omit<TenantClient,
     write,
     read,
     list: async (location) => inside(commandsFor(location).list),
-    connect: (address, port) => connectFrom(machine, address, port),
   };
 }
 
@@ -86,13 +105,13 @@ interface ClientCommands {
 }
 
 /** libnfs and Samba's client: both speak from user space, so no kernel module is needed. */
-function commandsFor(location: string): ClientCommands {
+function commands(location: string, user?: SmbUser): ClientCommands {
   const cifs = /^\\\\(?<address>[^\\]+)\\(?<name>.+)$/.exec(location)?.groups;
   if (cifs) {
     const smb = (what: string) => [
       'smbclient',
       `//${cifs['address']}/${cifs['name']}`,
-      '--no-pass',
+      ...(user ? ['-U', `${user.name}%${user.password}`] : ['--no-pass']),
       '-m',
       'SMB3',
       '-c',
