@@ -180,6 +180,26 @@ test('creates whose worker is killed at five moments all end available, with one
   expect(after.securityGroups).toHaveLength(before.securityGroups.length + 1);
 }, 180_000);
 
+test('snapshots whose worker is killed amidst them are there once, and gone in the end', async () => {
+  const id = lives[0]?.id ?? '';
+  const amidst = async (moment: Moment, begin: () => Promise<unknown>) => {
+    const begun: Promise<unknown>[] = [];
+    const start = async () => void begun.push(begin());
+    await killAmidst(moment, start, () => hawser.watchShare(id, { intervalMs: 50 }));
+    return begun[0];
+  };
+  const taking = { step: 'ensureVolumeSnapshot', held: { operation: 'snapshot.create' } };
+  const taken = await amidst(taking, () => hawser.createSnapshot(id, { id: 's' }));
+  expect(taken).toMatchObject({ id: 's', status: 'available', error: null });
+  const snapshots = await operator.blockStorage.listSnapshots();
+  expect(snapshots).toMatchObject([{ name: 'manila-snapshot-s', status: 'available' }]);
+
+  const deleting = { step: 'deleteVolumeSnapshot', held: { operation: 'snapshot.delete' } };
+  await amidst(deleting, () => hawser.deleteSnapshot(id, 's'));
+  expect(await operator.blockStorage.listSnapshots()).toEqual([]);
+  expect(await hawser.listSnapshots(id)).toEqual([]);
+}, 180_000);
+
 test('deletes whose worker is killed at five moments all end with nothing left of the share', async () => {
   for (const { id, killedIn } of lives) {
     await killAmidst(
