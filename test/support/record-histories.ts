@@ -87,7 +87,9 @@ async function end(hawser: HawserClient): Promise<void> {
     await hawser.deleteShare(id);
     await hawser.waitUntilDeleted(id);
   }
-  for (const { id } of await hawser.listInstances()) {
+  // A server that was there before stays.
+  const own = (await hawser.listInstances()).filter(({ shareNetwork }) => shareNetwork !== null);
+  for (const { id } of own) {
     await hawser.deleteInstance(id);
     await hawser.waitUntilInstanceDeleted(id);
   }
