@@ -53,7 +53,7 @@ describe("a share's volume", () => {
         metadata: { 'hawser:share_id': ref.shareId, 'hawser:backend': bench.backend },
       },
     ]);
-    expect(await bench.steps.findVolume(ref)).toEqual({ volumeId: first.volumeId });
+    expect(await bench.steps.findVolume(ref)).toEqual(first);
   });
 
   test('is found again after the answer to its creation was lost', async () => {

@@ -277,7 +277,7 @@ describe('the volume', () => {
         metadata: { owner: 'finance', 'hawser:share_id': shareId, 'hawser:backend': backend },
       });
     }
-    expect(await bench.steps.findVolume({ backend, shareId })).toEqual({ volumeId });
+    expect(await bench.steps.findVolume({ backend, shareId })).toMatchObject({ volumeId });
     for (const round of ['first', 'second']) {
       await bench.steps.restoreVolume({ backend, volume });
       expect(await seen(), round).toEqual({ name: `old ${next}`, metadata: { owner: 'finance' } });

@@ -53,6 +53,11 @@ afterEach(async () => {
     await hawser.waitUntilDeleted(id);
   }
   for (const { id } of await hawser.listInstances()) {
+    // A list may lag behind a share that just did something.
+    for (const left of (await hawser.getInstance(id)).shares) {
+      await hawser.deleteShare(left);
+      await hawser.waitUntilDeleted(left);
+    }
     await hawser.deleteInstance(id);
     await hawser.waitUntilInstanceDeleted(id);
   }

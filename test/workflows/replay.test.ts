@@ -11,8 +11,16 @@ const directory = fileURLToPath(new URL('../histories', import.meta.url));
 const files = readdirSync(directory).filter((name) => name.endsWith('.json'));
 const workflowBundle = { code: inject('workflowCode') };
 
-const load = (file: string): { events: unknown[] } =>
-  JSON.parse(readFileSync(`${directory}/${file}`, 'utf8')) as { events: unknown[] };
+interface History {
+  events: { workflowExecutionStartedEventAttributes?: { workflowId?: string } }[];
+}
+
+const load = (file: string): History =>
+  JSON.parse(readFileSync(`${directory}/${file}`, 'utf8')) as History;
+
+/** Ids of child workflows may be made of it. */
+const workflowIdOf = ({ events }: History): string =>
+  events[0]?.workflowExecutionStartedEventAttributes?.workflowId ?? 'unknown';
 
 test('a history of every workflow is recorded', () => {
   const recorded = new Set(files.map((file) => file.split('-')[0]));
@@ -20,7 +28,9 @@ test('a history of every workflow is recorded', () => {
 });
 
 test.each(files)('%s replays as it was recorded', async (file) => {
-  await Worker.runReplayHistory({ workflowBundle }, historyFromJSON(load(file)), file);
+  const history = load(file);
+  const workflowId = workflowIdOf(history);
+  await Worker.runReplayHistory({ workflowBundle }, historyFromJSON(history), workflowId);
 });
 
 test('a history that the code would not have made is refused', async () => {
