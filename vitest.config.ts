@@ -1,7 +1,9 @@
 import { type TestProjectInlineConfiguration, defineConfig } from 'vitest/config';
 
-/** Virtual machines are slow, and slower side by side. */
-const onMachines = { testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false };
+/** Virtual machines are slow. */
+const patient = { testTimeout: 600_000, hookTimeout: 600_000 };
+/** On one cloud for all files, each would find the others' things there. */
+const onOneCloud = { ...patient, fileParallelism: false };
 const contract = 'test/contract/**/*.test.ts';
 /** A host plugs its own port only where there is an L2 agent for it. */
 const hostInterface = 'test/end-to-end/host-interface.test.ts';
@@ -23,14 +25,25 @@ const tier1: TestProjectInlineConfiguration = {
   },
 };
 
+const contractOnQemu: TestProjectInlineConfiguration = {
+  test: {
+    name: 'contract',
+    include: [contract],
+    globalSetup: contractSetup,
+    sequence: { groupOrder: 1 },
+    ...onOneCloud,
+  },
+};
+
 const tier2: TestProjectInlineConfiguration = {
   test: {
     name: 'tier2',
-    include: [contract, 'test/end-to-end/**/*.test.ts'],
+    include: ['test/end-to-end/**/*.test.ts'],
     exclude: [hostInterface],
-    globalSetup: contractSetup,
-    sequence: { groupOrder: 1 },
-    ...onMachines,
+    sequence: { groupOrder: 2 },
+    ...patient,
+    // Each file has a cloud of its own, and a machine that boots wants a core.
+    maxWorkers: 2,
   },
 };
 
@@ -41,10 +54,12 @@ const openstack: TestProjectInlineConfiguration = {
     include: [contract, 'test/end-to-end/**/*.test.ts'],
     exclude: [embeddedOnly],
     globalSetup: contractSetup,
-    ...onMachines,
+    ...onOneCloud,
   },
 };
 
 export default defineConfig({
-  test: { projects: process.env['HAWSER_TEST_CLOUDS_YAML'] ? [openstack] : [tier1, tier2] },
+  test: {
+    projects: process.env['HAWSER_TEST_CLOUDS_YAML'] ? [openstack] : [tier1, contractOnQemu, tier2],
+  },
 });
