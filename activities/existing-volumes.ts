@@ -42,14 +42,11 @@ export function createExistingVolumeActivities(backends: Backends) {
   return {
     /**
      * The volume that a file system is on, among those of its server: the one named, which its device must not
-     * contradict, else by the device's serial or, where a device has none, by name. Null when it is on none.
+     * contradict, else by the device's serial. Null when it is on none as a whole.
      */
     async findExistingVolume(wanted: Wanted): Promise<ExistingVolume | null> {
-      const { options } = backends(wanted.backend);
       const volumes = await volumesOn(wanted);
-      const ownName = fillTemplate(options.volume_name_template, wanted.shareId);
-      const fits = ({ id, name }: Volume): boolean =>
-        wanted.serial === null ? name === ownName : deviceSerial(id) === wanted.serial;
+      const fits = ({ id }: Volume): boolean => deviceSerial(id) === wanted.serial;
       const volume = volumes.find((one) =>
         wanted.volumeId === null ? fits(one) : one.id === wanted.volumeId,
       );
@@ -117,10 +114,10 @@ function requireNamed(
       `Volume ${volumeId} is not attached to server ${serverId} (attached: ${there || 'none'})`,
     );
   }
-  if (serial !== null && serial !== deviceSerial(volumeId)) {
+  if (serial !== deviceSerial(volumeId)) {
     throw permanent(
       'ManageInvalidShare',
-      `The file system is not on volume ${volumeId} as a whole: its device has the serial ${serial}. Name the volume that it is on, or none`,
+      `The file system is not on volume ${volumeId} as a whole: its device has ${serial === null ? 'no serial' : `the serial ${serial}`}. Name the volume that it is on, or none`,
     );
   }
 }

@@ -66,6 +66,8 @@ const usualParameters = new Set([
   'available',
 ]);
 
+const whoMay = ['invalid users', 'read list', 'write list', 'admin users'];
+
 /** Of a section as `net conf showshare` shows it. */
 export function accessOfSection(section: string): ExistingAccess {
   const parameters = new Map(
@@ -85,12 +87,18 @@ export function accessOfSection(section: string): ExistingAccess {
   if (!is('read only', /^(no|false|0|off)$/i)) {
     obstacles.push('it is read only, and rules of a CIFS share give rw: set read only = no');
   }
-  const notes = [...parameters]
-    .filter(([key]) => !usualParameters.has(key))
-    .map(([key, value]) => `the share had ${key} = ${value}, which Hawser does not keep`);
+  // What a rule lets in comes as a guest: nobody gets in who had to log in before.
   if (!is('guest ok', /^(yes|true|1|on)$/i)) {
-    notes.push('clients had to log in; whom a rule names now comes in as a guest');
+    obstacles.push(
+      'its clients log in, and whom a rule names comes in as a guest: set guest ok = yes',
+    );
   }
+  for (const key of whoMay.filter((one) => parameters.has(one))) {
+    obstacles.push(`it tells its users apart (${key} = ${parameters.get(key)}), and rules do not`);
+  }
+  const notes = [...parameters]
+    .filter(([key]) => !usualParameters.has(key) && !whoMay.includes(key))
+    .map(([key, value]) => `the share had ${key} = ${value}, which Hawser does not keep`);
   const closed = is('available', /^(no|false|0|off)$/i);
   return {
     rules: closed ? [] : addresses.map((to) => ({ to, level: 'rw' })),

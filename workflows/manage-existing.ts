@@ -157,7 +157,7 @@ async function requireNobodys(request: ManageRequest, volume: ExistingVolume): P
 
 function notesOn(
   { exportLocation, id }: ManageRequest,
-  { fstab, serial }: ExistingShare,
+  { fstab }: ExistingShare,
   volume: ExistingVolume | null,
   locations: ExportLocation[],
 ): string[] {
@@ -168,9 +168,6 @@ function notesOn(
     ...odd.map((options) => `fstab mounted it with ${options}, which Hawser does not keep`),
     ...(volume === null
       ? ['its file system is on no volume of Cinder’s as a whole: it cannot be resized']
-      : []),
-    ...(volume !== null && serial === null
-      ? [`that it is on volume ${volume.volumeId} could not be checked: its device has no serial`]
       : []),
     ...(locations.some(({ path }) => path === exportLocation)
       ? []

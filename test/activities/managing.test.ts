@@ -241,15 +241,15 @@ describe('the volume', () => {
     return { name, metadata };
   };
 
-  test('is known by its device, or by what it is said to be', async () => {
+  test('is known by its device alone: on none as a whole it is none, also by name', async () => {
     const found = { volumeId, name: `old ${next}`, sizeGib: 1, metadata: { owner: 'finance' } };
     expect(await find()).toEqual(found);
     expect(await find({ volumeId })).toEqual(found);
-    expect(await find({ volumeId, serial: null })).toEqual(found);
     expect(await find({ serial: '0123456789' })).toBeNull();
     expect(await find({ serial: null })).toBeNull();
     await rig.operator.blockStorage.updateVolume(volumeId, { name: `manila-share-${shareId}` });
-    expect(await find({ serial: null })).toMatchObject({ volumeId });
+    expect(await find({ serial: null })).toBeNull();
+    await expect(find({ volumeId, serial: null })).rejects.toThrow(/has no serial/);
   });
 
   test('that is not the one named, or not attached, is refused', async () => {

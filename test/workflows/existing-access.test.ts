@@ -80,10 +80,7 @@ describe("a section of Samba's registry", () => {
     const { notes } = accessOfSection(
       section('read only = no', 'hosts allow = 10.0.0.5', 'create mask = 0660'),
     );
-    expect(notes).toEqual([
-      'the share had create mask = 0660, which Hawser does not keep',
-      'clients had to log in; whom a rule names now comes in as a guest',
-    ]);
+    expect(notes).toEqual(['the share had create mask = 0660, which Hawser does not keep']);
   });
 
   test.each([
@@ -92,6 +89,9 @@ describe("a section of Samba's registry", () => {
     [[...open, 'hosts allow = client.example.org'], /client\.example\.org/],
     [['read only = no', 'guest ok = yes', 'hosts deny = 10.0.0.7'], /hosts deny = 10\.0\.0\.7/],
     [[...open, 'valid users = alice', 'hosts allow = 10.0.0.5'], /valid users = alice/],
+    [['read only = no', 'hosts allow = 10.0.0.5'], /set guest ok = yes/],
+    [[...open, 'read list = alice', 'hosts allow = 10.0.0.5'], /read list = alice/],
+    [[...open, 'invalid users = bob', 'hosts allow = 10.0.0.5'], /invalid users = bob/],
   ])('%j stands in the way', (lines, reason) => {
     expect(accessOfSection(section(...lines)).obstacles).toContainEqual(
       expect.stringMatching(reason),
