@@ -93,13 +93,17 @@ export function createFileSystemActivities(backends: Backends) {
       return { ...newLocation(options, shareId), volumeId, fileSystem: detail };
     },
 
-    /** Mounts the volume, now and after each reboot, and says where. Safe to repeat. */
+    /**
+     * Mounts the volume, now and after each reboot, and says where; the root of a new file system is everybody's to
+     * write to. What somebody else has mounted there is left alone. Safe to repeat.
+     */
     async mountShare({
       host,
       shareId,
       volumeId,
       location,
-    }: OnHost & { volumeId: string }): Promise<ShareLocation> {
+      isNew = false,
+    }: OnHost & { volumeId: string; isNew?: boolean }): Promise<ShareLocation> {
       const { options } = backends(host.backend);
       const place = { ...(location ?? newLocation(options, shareId)), volumeId };
       await mount(
@@ -109,18 +113,25 @@ export function createFileSystemActivities(backends: Backends) {
         place.path,
         place.fileSystem,
         String(options.max_time_to_attach),
+        isNew ? 'new' : 'old',
       );
       return place;
     },
 
     /**
      * Unmounts the share and forgets it in fstab; refuses to be lazy about clients. On a server that is gone or off
-     * nothing is mounted, and a line that stays in fstab lets it boot without the volume. Safe to repeat.
+     * nothing is mounted, and a line that stays in fstab lets it boot without the volume. With a volume named, what is
+     * mounted there from another is left alone. Safe to repeat.
      */
-    async unmountShare({ host, shareId, location }: OnHost): Promise<void> {
+    async unmountShare({
+      host,
+      shareId,
+      location,
+      volumeId,
+    }: OnHost & { volumeId?: string }): Promise<void> {
       if (await isOff(backends, host)) return;
       const { path } = location ?? newLocation(backends(host.backend).options, shareId);
-      await unmount(host, shareId, path);
+      await unmount(host, shareId, path, volumeId === undefined ? '' : deviceSerial(volumeId));
     },
 
     /** What the mounted file system takes, in bytes; null when it is not mounted. Changes nothing. */

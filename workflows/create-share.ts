@@ -101,7 +101,7 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
     let mayBeMounted = false;
     onFailure(async () => {
       // One undo, not two: a volume is not detached while its file system is mounted.
-      if (mayBeMounted) await unmountShare({ host, shareId });
+      if (mayBeMounted) await unmountShare({ host, shareId, volumeId });
       await detachVolume({ backend, serverId: host.serverId, volumeId });
     });
     await attachVolume.executeWithOptions(
@@ -119,7 +119,7 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
     mayBeMounted = true;
     const location = await mountShare.executeWithOptions(
       step(`mount volume ${volumeId} on ${host.address}`),
-      [{ host, shareId, volumeId, location: copied }],
+      [{ host, shareId, volumeId, location: copied, isNew: !copied }],
     );
 
     const exported = step(`export by ${protocol}, closed to all`);

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# mount-share SHARE-ID SERIAL PATH FSTYPE WAIT-SECONDS
-# Mounts the device now and, by its UUID, at each boot.
+# mount-share SHARE-ID SERIAL PATH FSTYPE WAIT-SECONDS [new]
+# Mounts the device now and, by its UUID, at each boot; the root of a new file system is everybody's.
 root=${HAWSER_ROOT:-}
-share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5
+share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 new=${6:-}
 fstab=$root/etc/fstab
 
 for ((tries = 0; tries < wait * 5; tries++)); do
@@ -13,6 +13,13 @@ done
   echo "no device with serial $2 appeared within $wait s; if Nova says that the volume is attached, reboot this server" >&2
   exit 69
 }
+
+# Before anything is written: somebody else's file system stays as it is.
+mounted=$(findmnt --noheadings --output SOURCE --mountpoint "$root$path") || mounted=''
+if [[ -n $mounted && $(readlink -f "$mounted") != $(readlink -f "$device") ]]; then
+  echo "$path holds another file system ($mounted); unmount it first" >&2
+  exit 65
+fi
 
 uuid=$(blkid --probe --match-tag UUID --output value "$device")
 line="UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2"
@@ -34,13 +41,6 @@ resize=$root/run/lock/hawser-resize-$2
 
 mkdir --parents "$root$path"
 sync "$root${path%/*}"
-if mountpoint --quiet "$root$path"; then
-  mounted=$(findmnt --noheadings --output UUID --mountpoint "$root$path")
-  [[ $mounted == "$uuid" ]] || {
-    echo "$path holds another file system (UUID $mounted, wanted $uuid); unmount it first" >&2
-    exit 65
-  }
-else
-  mount "$root$path"
-fi
-chmod 0777 "$root$path"
+# By the device: a copy that a snapshot began may still have the same UUID.
+[[ -n $mounted ]] || mount -t "$fstype" "$device" "$root$path"
+[[ $new != new ]] || chmod 0777 "$root$path"

@@ -40,6 +40,8 @@ status=0
 e2fsck -f -y "$device" >&2 || status=$?
 # From 4 on something is wrong still.
 ((status < 4)) || exit 75
+# At once: until then it may be taken for the share that it was copied from.
+tune2fs -U random "$device" >&2
 
 blocks='' block_size=''
 while IFS=': ' read -r key key2 value; do
@@ -59,6 +61,5 @@ if ((blocks * block_size > wanted)); then
 fi
 resize2fs "$device" "${gib}G" >&2
 tune2fs -m "$reserved" "$device" >&2
-tune2fs -U random "$device" >&2
 tune2fs -L "$label" "$device" >&2
 echo "ready $type"

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# unmount-share SHARE-ID PATH
+# unmount-share SHARE-ID PATH [SERIAL]
 # Unmounts for real, never lazily: a volume must not be detached under a mounted file system.
 root=${HAWSER_ROOT:-}
-share=$1 path=$2
+share=$1 path=$2 serial=${3:-}
+disk=$root/dev/disk/by-id/virtio-$serial
 fstab=$root/etc/fstab
 
 # The NFS server holds what clients have open after the export is gone; their leases on it are ended.
@@ -16,6 +17,12 @@ release_nfs() {
     fi
   done
 }
+
+# What is mounted there from another disk is not the share's.
+mounted=$(findmnt --noheadings --output SOURCE --mountpoint "$root$path") || mounted=''
+if [[ -n $serial && -n $mounted && -e $disk && $(readlink -f "$mounted") != $(readlink -f "$disk") ]]; then
+  exit 0
+fi
 
 if mountpoint --quiet "$root$path"; then
   IFS=: read -r major minor < <(mountpoint --fs-devno "$root$path")

@@ -106,6 +106,28 @@ test('a share is mounted once and for every boot, and its files stay over a repe
   expect(await bench.onHost(host, 'cat "$r$1/file"', path())).toBe('kept\n');
 });
 
+test('a new file system is open to every user, and one that is mounted again keeps what it says', async () => {
+  const mode = async () => (await bench.onHost(host, 'stat -c %a "$r$1"', path())).trim();
+  await bench.steps.formatVolume(on);
+  await bench.steps.mountShare({ ...on, isNew: true });
+  expect(await mode()).toBe('777');
+  await bench.onHost(host, 'chmod 750 "$r$1"', path());
+  await bench.steps.unmountShare(on);
+  await bench.steps.mountShare(on);
+  expect(await mode()).toBe('750');
+});
+
+test('what another has mounted in its place is neither covered, unmounted nor forgotten', async () => {
+  const other = { host, ...(await attachShare(bench, host, `${on.shareId}1`)) };
+  for (const share of [on, other]) await bench.steps.formatVolume(share);
+  await bench.steps.mountShare(on);
+  const seen = [await mounts(), await inFstab()];
+  const intruder = { ...other, shareId: on.shareId };
+  expect(await failureOf(bench.steps.mountShare(intruder))).toMatchObject({ nonRetryable: true });
+  await bench.steps.unmountShare(intruder);
+  expect([await mounts(), await inFstab()]).toEqual(seen);
+});
+
 test('a share is unmounted and forgotten, and twice is harmless; others stay', async () => {
   const other = { host, ...(await attachShare(bench, host, `${on.shareId}0`)) };
   for (const share of [on, other]) {
