@@ -11,12 +11,16 @@ import {
   shareWorkflowId,
   type InstanceHealth,
   type ShareOutcome,
+  type ShareView,
 } from '../workflows/model.js';
 import { passing } from './failures.js';
 
 export type EnsuringActivities = ReturnType<typeof createEnsuringActivities>;
 
 const serviceInstanceKey = defineSearchAttributeKey('HawserServiceInstance', 'KEYWORD');
+
+/** Interrupted in the middle, a file system that is being resized may be lost. */
+const brokenByReboot = new Set(['createShare', 'extendShare', 'shrinkShare']);
 
 /** What a share says no with, before anything was looked at. */
 const leftAlone = ['ShareBusy', 'ShareNotAvailable'];
@@ -37,6 +41,16 @@ export function createEnsuringActivities(temporal: Client) {
         if (instanceId !== undefined) instances.add(instanceId);
       }
       return [...instances].sort();
+    },
+
+    /** Which of these shares are at work with something that a reboot would break off, each with its operation. */
+    async sharesAtWork({ shareIds }: { shareIds: string[] }): Promise<string[]> {
+      const views = await Promise.all(shareIds.map((shareId) => viewOf(temporal, shareId)));
+      return views.flatMap((view) =>
+        view?.operation && brokenByReboot.has(view.operation.type)
+          ? [`${view.id} (${view.operation.type})`]
+          : [],
+      );
     },
 
     /** The ids of the shares on a service instance. Changes nothing. */
@@ -113,4 +127,14 @@ async function refuseIfRunning(temporal: Client, workflowId: string): Promise<vo
       },
     );
   if (status === 'RUNNING') throw passing('CloudBusy', `${workflowId} just continues as new`);
+}
+
+async function viewOf(temporal: Client, shareId: string): Promise<ShareView | undefined> {
+  try {
+    const { memo } = await temporal.workflow.getHandle(shareWorkflowId(shareId)).describe();
+    return memo?.['view'] as ShareView | undefined;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
 }

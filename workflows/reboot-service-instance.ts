@@ -6,7 +6,7 @@ import { cloudCall, cloudWait, entityCall, promptLook, remoteCommand } from './a
 import { ensureServiceInstance } from './ensure-service-instance.js';
 import { fewAtATime } from './few-at-a-time.js';
 import type { RebootReport, RebootType, ServiceInstance, ShareOutcome } from './model.js';
-import { problemOf } from './problem.js';
+import { failureOf, problemOf } from './problem.js';
 import { step } from './step.js';
 
 const promptCall = { ...cloudCall, scheduleToCloseTimeout: '15m' } as const;
@@ -22,6 +22,8 @@ const { ensureOneShare } = proxyActivities<EnsuringActivities>({
   // A share may be at work with something that takes hours; the others are told of.
   scheduleToCloseTimeout: '15m',
 });
+
+const { sharesAtWork } = proxyActivities<EnsuringActivities>(promptCall);
 
 const SHARES_AT_ONCE = 4;
 
@@ -41,6 +43,15 @@ export async function rebootServiceInstance(
 ): Promise<RebootReport> {
   const { instance: host, type, shares } = input;
   const { instanceId, backend, serverId } = host;
+  const atWork = await sharesAtWork.executeWithOptions(step('see whether a share is at work'), [
+    { shareIds: shares },
+  ]);
+  if (atWork.length > 0) {
+    throw failureOf({
+      type: 'InstanceBusy',
+      message: `Service instance ${instanceId} has shares at work that a reboot may break: ${atWork.join(', ')}. Reboot it when they are done`,
+    });
+  }
   const before = await bootIdIfItAnswers(host);
   const seen = await listReboots({ backend, serverId });
 

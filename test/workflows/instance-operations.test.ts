@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import {
   deleteInstanceUpdate,
   ensureInstanceUpdate,
+  extendShareUpdate,
   leaveUpdate,
   rebootInstanceUpdate,
 } from '../../workflows/messages.js';
@@ -194,6 +195,24 @@ test('what a share lacks after a reboot is reported of it alone', async () => {
     ]);
     expect((await lost.view()).status).toBe('error');
     expect((await well.view()).status).toBe('available');
+  });
+});
+
+test('an instance is not rebooted while a share on it is being resized', async () => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const rig = await createRig({ resizeFileSystem: () => gate });
+  await rig.run(async () => {
+    const share = await makeShare(rig);
+    const extended = share.handle.executeUpdate(extendShareUpdate, { args: [{ sizeGib: 2 }] });
+    await until(() => rig.calls.includes('resizeFileSystem'));
+    const failure = await refusal(reboot(rig, 'HARD'));
+    expect(failure).toMatchObject({ type: 'InstanceBusy' });
+    expect(failure.message).toContain(`${share.id} (extendShare)`);
+    expect(rig.calls).not.toContain('rebootServer');
+    open();
+    await extended;
+    expect(await instanceView(rig)).toMatchObject({ status: 'active' });
   });
 });
 
