@@ -3,6 +3,7 @@ import { CommandFailed } from '../ssh/errors.js';
 import type { Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { hostScript } from './host-script.js';
+import { isOff } from './server-off.js';
 import { exportClients, type Access } from './nfs-exports.js';
 import { shareName } from './share-paths.js';
 
@@ -113,8 +114,9 @@ export function createExistingShareActivities(backends: Backends) {
       );
     },
 
-    /** Takes our mark off the share, which stays mounted and exported. Safe to repeat. */
+    /** Takes our mark off the share, which stays mounted and exported; not of a server that is off. Safe to repeat. */
     async releaseShare({ host, shareId }: Omit<TakeOver, 'existing'>): Promise<void> {
+      if (await isOff(backends, host)) return;
       await release(host, shareId);
     },
   };

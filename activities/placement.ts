@@ -88,7 +88,9 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       const view = memo?.['view'] as ServiceInstanceView | undefined;
       if (status.name !== 'RUNNING' || view?.backend !== name) throw noInstance(instanceId, name);
       const network = view.shareNetwork;
-      const joined = await refusalAsIs(handle.executeUpdate(joinUpdate, { args: [{ shareId }] }));
+      const joined = await refusalAsIs(
+        handle.executeUpdate(joinUpdate, { args: [{ shareId, managing: true }] }),
+      );
       return {
         ...joined,
         shareNetwork: network && `${network.networkId}/${network.subnetId}`,
@@ -104,16 +106,17 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
 
     /**
      * Gives the place back; a workflow that is gone has no place to give back. An instance that serves a share that
-     * was unmanaged stays from then on. Safe to repeat.
+     * was unmanaged stays from then on, until that is managed again and `gone`. Safe to repeat.
      */
     async leaveServiceInstance({
       instanceId,
       shareId,
       unmanaged,
-    }: Place & { unmanaged?: boolean }): Promise<void> {
+      gone: isGone,
+    }: Place & { unmanaged?: boolean; gone?: boolean }): Promise<void> {
       const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
-      const args: [{ shareId: string; unmanaged?: boolean }] = [
-        { shareId, ...(unmanaged && { unmanaged }) },
+      const args: [{ shareId: string; unmanaged?: boolean; gone?: boolean }] = [
+        { shareId, ...(unmanaged && { unmanaged }), ...(isGone && { gone: isGone }) },
       ];
       try {
         await handle.executeUpdate(leaveUpdate, { args });

@@ -84,13 +84,19 @@ export const placedSignal = defineSignal<[ServiceInstance]>('placed');
 export type JoinResult = { instance: ServiceInstance } | { full: true };
 
 /** A share asks for a place; answered when the instance is active. Harmless to repeat. */
-export const joinUpdate = defineUpdate<JoinResult, [{ shareId: string; sizeGib?: number }]>('join');
+export const joinUpdate = defineUpdate<
+  JoinResult,
+  [{ shareId: string; sizeGib?: number; managing?: boolean }]
+>('join');
 
 /**
  * A share gives its place back. One that was unmanaged is served from the instance as before, which therefore stays
  * from then on. Harmless to repeat.
  */
-export const leaveUpdate = defineUpdate<void, [{ shareId: string; unmanaged?: boolean }]>('leave');
+export const leaveUpdate = defineUpdate<
+  void,
+  [{ shareId: string; unmanaged?: boolean; gone?: boolean }]
+>('leave');
 
 /**
  * Looks for a backend's one server for all shares as the configuration now names it, starting its workflow if there

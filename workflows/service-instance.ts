@@ -196,7 +196,13 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       );
     },
     {
-      validator: ({ shareId }) => {
+      validator: ({ shareId, managing }) => {
+        if (!managing && unmanagedShares().includes(shareId)) {
+          throw ApplicationFailure.nonRetryable(
+            `Share ${shareId} was unmanaged and is in service on ${instanceId} still: manage it again, or choose another id`,
+            'ShareExists',
+          );
+        }
         if (deleteWanted || view.status === 'deleting' || view.status === 'deleted') {
           // Not for ever: the next attempt finds it gone and starts a new one.
           throw ApplicationFailure.create({
@@ -208,9 +214,10 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     },
   );
 
-  setHandler(leaveUpdate, ({ shareId, unmanaged = false }) => {
+  setHandler(leaveUpdate, ({ shareId, unmanaged = false, gone = false }) => {
     const wasThere = view.shares.includes(shareId);
     view.shares = view.shares.filter((id) => id !== shareId);
+    if (gone) view.unmanagedShares = unmanagedShares().filter((id) => id !== shareId);
     // A server that was there before stays anyway.
     if (unmanaged && shareNetwork && !unmanagedShares().includes(shareId)) {
       view.unmanagedShares = [...unmanagedShares(), shareId];

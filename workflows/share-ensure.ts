@@ -46,7 +46,7 @@ export function handleEnsure(entity: ShareEntity): void {
   const outOfService = (problem: Problem) => {
     // Which of its operations failed matters to the next one of that kind.
     const tellsMore = view.status === 'extending_error' || view.status === 'shrinking_error';
-    if (!tellsMore) view.status = 'error';
+    if (!tellsMore && ensurable.includes(view.status)) view.status = 'error';
     view.error = problem;
   };
 
@@ -59,7 +59,10 @@ export function handleEnsure(entity: ShareEntity): void {
           if (instanceProblem) throw failureOf(instanceProblem);
           const ensured = await ensureNow();
           // A share in service may have a word to say about an operation that it refused.
-          if (!inService(view.status)) Object.assign(view, { status: 'available', error: null });
+          // Something else may have been accepted meanwhile, which its status announces.
+          if (!inService(view.status) && ensurable.includes(view.status)) {
+            Object.assign(view, { status: 'available', error: null });
+          }
           return ensured;
         } catch (error) {
           const problem = problemOf(error);

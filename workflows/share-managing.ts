@@ -53,6 +53,10 @@ const mayBeUnmanaged = (status: ShareStatus): boolean =>
   inService(status) ||
   ['unmanage_error', 'manage_error', 'extending_error', 'shrinking_error'].includes(status);
 
+/** On an instance that died: its data are still there. */
+const isOutOfService = ({ view, state }: ShareEntity): boolean =>
+  view.status === 'error' && state.instance !== null && view.exportLocations.length > 0;
+
 /** Answers the requests to take a share over, and to let go of it while it stays in service. */
 export function handleManaging(entity: ShareEntity): void {
   const { state, view, queue, publish, refuse, run } = entity;
@@ -85,6 +89,9 @@ export function handleManaging(entity: ShareEntity): void {
   );
 
   const letGo = async () => {
+    if (view.status === 'deleted') return;
+    view.status = 'unmanaging';
+    view.error = null;
     const instanceId =
       state.instance?.instanceId ??
       state.managed?.serviceInstance ??
@@ -117,7 +124,8 @@ export function handleManaging(entity: ShareEntity): void {
           const ids = view.snapshots.map(({ id }) => id).join(', ');
           refuse('ShareHasSnapshots', `it has snapshots: ${ids}; delete or unmanage them first`);
         }
-        if (view.status !== 'unmanaging' && !mayBeUnmanaged(view.status)) {
+        const may = mayBeUnmanaged(view.status) || isOutOfService(entity);
+        if (view.status !== 'unmanaging' && !may) {
           refuse(
             'ShareNotAvailable',
             `its status is ${view.status}; it can be unmanaged when it is available`,

@@ -90,6 +90,8 @@ async function liveAsShare({
       await goOn({ request, state });
     }
   }
+  // Whatever was accepted behind the end is answered: each operation says why it can't be any more.
+  while (queue.length > 0) await queue.shift()?.();
   await condition(allHandlersFinished);
   return view;
 }
@@ -141,6 +143,7 @@ async function create({ request, state, view, publish, run }: ShareEntity): Prom
 
 function handleDeletion({ request, state, view, queue, publish, refuse, run }: ShareEntity): void {
   const remove = async () => {
+    if (view.status === 'unmanaged' || view.status === 'deleted') return;
     view.status = 'deleting';
     view.error = null;
     try {
@@ -175,6 +178,9 @@ function handleDeletion({ request, state, view, queue, publish, refuse, run }: S
         }
         if (['extending', 'shrinking', 'manage_starting', 'unmanaging'].includes(view.status)) {
           refuse('ShareBusy', `its status is ${view.status}; delete it when that ended`);
+        }
+        if (view.status === 'unmanage_error') {
+          refuse('ShareBusy', 'it is half unmanaged; unmanage it again, and what is left stays');
         }
         if (view.snapshots.length > 0) {
           const ids = view.snapshots.map(({ id }) => id).join(', ');

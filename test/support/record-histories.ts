@@ -88,7 +88,8 @@ async function end(hawser: HawserClient): Promise<void> {
     await hawser.waitUntilDeleted(id);
   }
   // A server that was there before stays.
-  const own = (await hawser.listInstances()).filter(({ shareNetwork }) => shareNetwork !== null);
+  const instances = await hawser.listInstances();
+  const own = instances.filter((one) => one.shareNetwork !== null);
   for (const { id } of own) {
     await hawser.deleteInstance(id);
     await hawser.waitUntilInstanceDeleted(id);

@@ -274,8 +274,12 @@ test('a managed share is deleted like any other', async () => {
 });
 
 /** With share servers: a share, and its instance's id. */
-async function created(rig: Rig, client: HawserClient): Promise<ShareView> {
-  const spec = { id: randomUUID(), protocol: 'NFS', sizeGib: 1, backend: rig.backend } as const;
+async function created(
+  rig: Rig,
+  client: HawserClient,
+  { id } = { id: randomUUID() as string },
+): Promise<ShareView> {
+  const spec = { id, protocol: 'NFS', sizeGib: 1, backend: rig.backend } as const;
   await client.createShare({ ...spec, shareNetwork: 'net' });
   return client.waitForShare(spec.id);
 }
@@ -319,6 +323,66 @@ test('an unmanaged share is forgotten, untouched, and its instance stays for it'
   expect(calls.filter((name) => touching.includes(name))).toEqual(['formatVolume']);
 });
 
+test('a share that is created under the id of an unmanaged one leaves that alone', async () => {
+  const { calls } = await withBackend(
+    {},
+    async (rig, client) => {
+      const { id } = await created(rig, client);
+      await client.unmanageShare(id);
+      await client.waitUntilUnmanaged(id);
+      await expect(created(rig, client, { id })).rejects.toThrow(/was unmanaged.*manage it again/s);
+    },
+    {},
+  );
+  expect(calls.filter((name) => name === 'unmountShare')).toEqual([]);
+});
+
+test('what is accepted while a share is ensured is not overtaken, and a delete behind it is refused', async () => {
+  let open = () => {};
+  let gate: Promise<void> | undefined;
+  await withBackend(
+    {
+      inspectShare: async () => {
+        await gate;
+        throw ApplicationFailure.nonRetryable('no volume', 'VolumeFailed');
+      },
+      releaseShare: async () => {},
+    },
+    async (rig, client) => {
+      const { id } = await created(rig, client);
+      gate = new Promise((resolve) => (open = resolve));
+      const ensured = client.ensureShare(id).catch((error: unknown) => String(error));
+      await expect
+        .poll(async () => (await client.getShare(id)).operation?.type)
+        .toBe('ensureShare');
+      await client.unmanageShare(id);
+      await expect(client.deleteShare(id)).rejects.toMatchObject({ type: 'ShareBusy' });
+      open();
+      expect(await ensured).toContain('no volume');
+      await client.waitUntilUnmanaged(id);
+    },
+    {},
+  );
+});
+
+test('a share on an instance that died can be let go of, for its data are still there', async () => {
+  await withBackend(
+    {
+      inspectShare: async () => {
+        throw ApplicationFailure.nonRetryable('no such server', 'VolumeFailed');
+      },
+    },
+    async (rig, client) => {
+      const { id } = await created(rig, client);
+      await expect(client.ensureShare(id)).rejects.toThrow('no such server');
+      expect((await client.getShare(id)).status).toBe('error');
+      await client.unmanageShare(id);
+      await client.waitUntilUnmanaged(id);
+    },
+    {},
+  );
+});
+
 test('an instance with an unmanaged share is not removed when it is idle', async () => {
   const idle = {
     automatic_share_server_cleanup: true,
@@ -351,6 +415,7 @@ test('unmanaging that failed keeps the share, and is tried again', async () => {
       await client.unmanageShare(id);
       await expect(client.waitUntilUnmanaged(id)).rejects.toThrow('unmanage_error');
       expect(await client.getShare(id)).toMatchObject({ status: 'unmanage_error' });
+      await expect(client.deleteShare(id)).rejects.toMatchObject({ type: 'ShareBusy' });
       failing = false;
       await client.unmanageShare(id);
       await client.waitUntilUnmanaged(id);
