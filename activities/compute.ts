@@ -379,7 +379,7 @@ function theActiveImage(images: Image[], name: string): Image {
     const ids = images.map(({ id }) => id).join(', ');
     throw permanent(
       'AmbiguousName',
-      `${images.length} images are named ${name}: ${ids}. Keep one, or set service_image_name to an id`,
+      `${images.length} images are named ${name}: ${ids}. Keep one, or give the service image a name of its own and set service_image_name`,
     );
   }
   if (image.status !== 'active') {
