@@ -54,11 +54,13 @@ describe('an owned process', () => {
     const owned = own(`console.log('hello'); console.log('ready 7'); ${FOREVER}`);
     expect(await owned.start()).toBe('ready 7');
     const child = identityOf(owned.pid);
-    expect(readFileSync(join(directory, 'pids.json'), 'utf8')).toContain(`"pid": ${child.pid}`);
+    expect(readFileSync(join(directory, 'pids.json'), 'utf8')).toContain(`"pid": ${child.pid},`);
     await owned.stop();
     expect(isAlive(child)).toBe(false);
     expect(owned.pid).toBeUndefined();
-    expect(readFileSync(join(directory, 'pids.json'), 'utf8')).not.toContain(`"pid": ${child.pid}`);
+    expect(readFileSync(join(directory, 'pids.json'), 'utf8')).not.toContain(
+      `"pid": ${child.pid},`,
+    );
     expect(ended).toEqual([]);
   });
 
