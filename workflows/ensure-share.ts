@@ -1,12 +1,11 @@
 import { ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 import type { BlockStorageActivities } from '../activities/block-storage.js';
-import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities } from '../activities/file-systems.js';
 import type { Drift, Inspection, InspectionActivities } from '../activities/inspection.js';
-import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { ReadinessActivities } from '../activities/readiness.js';
 import { cloudCall, cloudWait, promptCommand, promptLook } from './activity-options.js';
+import { closeShare } from './close-share.js';
 import type { EnsuredShare } from './model.js';
 import { failureOf, problemOf } from './problem.js';
 import { step } from './step.js';
@@ -33,9 +32,7 @@ const { inspectShare: inspectAgain } = proxyActivities<InspectionActivities>({
   startToCloseTimeout: '2m',
 });
 const { startFileService } = proxyActivities<InspectionActivities>(promptCommand);
-const { mountShare, unmountShare } = proxyActivities<FileSystemActivities>(promptCommand);
-const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
-const { removeCifsShare } = proxyActivities<CifsExportActivities>(promptCommand);
+const { mountShare } = proxyActivities<FileSystemActivities>(promptCommand);
 
 /** The share with its rules, the whole list as it should be. */
 export type EnsureShareInput = UpdateAccessInput;
@@ -128,7 +125,7 @@ async function repair(
     repaired.push(`the ${protocol} server started again`);
   }
   if (wrong('mount') && mounted) {
-    await takeOff(input);
+    await closeShare(input);
     repaired.push('a file system that was gone or read-only unmounted');
   }
   if (wrong('device') && volumeId !== null) {
@@ -149,18 +146,4 @@ async function repair(
     repaired.push('exports written again');
   }
   return repaired;
-}
-
-/** Ends the use of what is mounted in the share's place. */
-async function takeOff({ share, instance: host, location }: EnsureShareInput): Promise<void> {
-  const { id: shareId, protocol } = share;
-  const close = step(`stop exporting by ${protocol}`);
-  if (protocol === 'CIFS') {
-    await removeCifsShare.executeWithOptions(close, [{ host, shareId, location }]);
-  } else {
-    await applyNfsExports.executeWithOptions(close, [{ host, shareId, location, rules: [] }]);
-  }
-  await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
-    { host, shareId, location },
-  ]);
 }

@@ -1,10 +1,9 @@
 import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { BlockStorageActivities, VolumeSize } from '../activities/block-storage.js';
-import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities, FileSystemUse } from '../activities/file-systems.js';
-import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import { cloudWait, promptCommand, remoteCommand } from './activity-options.js';
+import { closeShare } from './close-share.js';
 import { sizedSignal } from './messages.js';
 import { step } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
@@ -12,10 +11,8 @@ import { updateAccess, type UpdateAccessInput } from './update-access.js';
 
 const { settleVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
-const { measureShare, unmountShare } = proxyActivities<FileSystemActivities>(promptCommand);
+const { measureShare } = proxyActivities<FileSystemActivities>(promptCommand);
 const { mountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
-const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
-const { removeCifsShare } = proxyActivities<CifsExportActivities>(promptCommand);
 
 export interface ResizeShareInput extends UpdateAccessInput {
   sizeGib: number;
@@ -58,10 +55,7 @@ export async function whileOutOfService(
     check?.(use);
 
     touched = true;
-    await stopExporting(input);
-    await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
-      { host, shareId, location },
-    ]);
+    await closeShare(input);
     await work(volume);
     await putInService(input);
   });
@@ -74,16 +68,6 @@ export async function tellSizes(sizes: {
 }): Promise<void> {
   const { parent } = workflowInfo();
   if (parent) await getExternalWorkflowHandle(parent.workflowId).signal(sizedSignal, sizes);
-}
-
-async function stopExporting({ share, instance: host, location }: ResizeShareInput) {
-  const closed = step(`stop exporting by ${share.protocol}`);
-  const shareId = share.id;
-  if (share.protocol === 'CIFS') {
-    await removeCifsShare.executeWithOptions(closed, [{ host, shareId, location }]);
-  } else {
-    await applyNfsExports.executeWithOptions(closed, [{ host, shareId, location, rules: [] }]);
-  }
 }
 
 async function putInService(input: ResizeShareInput): Promise<void> {
