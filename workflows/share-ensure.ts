@@ -4,6 +4,7 @@ import { ensureShareUpdate } from './messages.js';
 import { inService, type EnsuredShare, type Problem, type ShareStatus } from './model.js';
 import { failureOf, problemOf } from './problem.js';
 import type { ShareEntity } from './share-entity.js';
+import { rulesToWrite, rulesWritten } from './written-rules.js';
 
 /** Where a share is whole, or was and can be again. */
 const ensurable: ShareStatus[] = [
@@ -32,14 +33,11 @@ export function handleEnsure(entity: ShareEntity): void {
   /** Writes the rules that count; what was to be denied is left out, and so denied. */
   const ensureNow = async (): Promise<EnsuredShare> => {
     const { instance, location } = entity.place();
-    const rules = view.accessRules.filter((rule) => rule.state !== 'denying');
-    const denied = view.accessRules.filter((rule) => rule.state === 'denying');
+    const written = rulesToWrite(view);
     const { accessBy } = view;
-    const input = { share: request, instance, location, accessBy, rules };
+    const input = { share: request, instance, location, accessBy, rules: written.rules };
     const ensured = await run(ensureShare, input, `Ensure share ${view.id}`);
-    for (const rule of rules) rule.state = 'active';
-    // Filtered anew: rules may have come meanwhile.
-    view.accessRules = view.accessRules.filter((rule) => !denied.includes(rule));
+    rulesWritten(view, written);
     return ensured;
   };
 
