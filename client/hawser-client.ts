@@ -23,6 +23,7 @@ import {
 import {
   differingParameters,
   inService,
+  isTransient,
   newShareView,
   serviceInstanceWorkflowId,
   shareWorkflowId,
@@ -106,7 +107,7 @@ export class HawserClient {
       workflowType: 'share',
       workflowId: shareWorkflowId,
       viewIn: shareViewIn,
-      atRest: ({ status }) => !transient.includes(status),
+      atRest: ({ status }) => !isTransient(status),
       notFound: (id) => new ShareNotFound(id),
     });
     this.#instances = new Entities(temporal, address, {
@@ -545,16 +546,6 @@ async function ensureReport(run: { result(): Promise<unknown> }): Promise<Ensure
     throw new OperationFailed('Failed', `Ensuring the shares did not end well: ${reason}`);
   }
 }
-
-/** Something happens to a share that its status announces. */
-const transient: ShareStatus[] = [
-  'creating',
-  'extending',
-  'shrinking',
-  'manage_starting',
-  'unmanaging',
-  'deleting',
-];
 
 function startOf(request: ShareRequest) {
   const { id, protocol, sizeGib, shareNetwork, backend } = request;

@@ -49,6 +49,18 @@ export interface ExportLocation {
   adminOnly: boolean;
 }
 
+const transient: ShareStatus[] = [
+  'creating',
+  'extending',
+  'shrinking',
+  'manage_starting',
+  'unmanaging',
+  'deleting',
+];
+
+/** Something happens to the share that its status announces. */
+export const isTransient = (status: ShareStatus): boolean => transient.includes(status);
+
 /** A snapshot of a share that may be another's beginning. */
 export interface SnapshotRef {
   shareId: string;

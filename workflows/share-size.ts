@@ -1,7 +1,7 @@
 import { setHandler } from '@temporalio/workflow';
 import { extendShare } from './extend-share.js';
 import { extendShareUpdate, shrinkShareUpdate, sizedSignal, type SizeRequest } from './messages.js';
-import { inService, type Problem, type ShareStatus, type ShareView } from './model.js';
+import { inService, isTransient, type Problem, type ShareStatus, type ShareView } from './model.js';
 import type { ResizeShareInput } from './out-of-service.js';
 import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import type { Operation, ShareEntity } from './share-entity.js';
@@ -45,15 +45,6 @@ const shrinking: SizeChange = {
 
 /** A share that is out of service after one of these may be brought back by another. */
 const broken: ShareStatus[] = ['extending_error', 'shrinking_error'];
-
-const busy: ShareStatus[] = [
-  'creating',
-  'extending',
-  'shrinking',
-  'manage_starting',
-  'unmanaging',
-  'deleting',
-];
 
 /** Answers the requests that make a share larger or smaller. */
 export function handleSize(entity: ShareEntity): void {
@@ -117,7 +108,7 @@ function requireChangeable(
   const invalid = shareRequestChecks.sizeGib(sizeGib);
   if (invalid) refuse('InvalidInput', invalid);
   const { status, sizeGib: now } = view;
-  if (busy.includes(status)) {
+  if (isTransient(status)) {
     refuse('ShareBusy', `its status is ${status}; ${verb.toLowerCase()} it when that ended`);
   }
   if (!broken.includes(status)) entity.requireInService('changes of its size');
