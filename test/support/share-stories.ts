@@ -20,6 +20,20 @@ import {
 import type { share } from '../../workflows/share.js';
 import type { Rig } from './workflows.js';
 
+/** A share on the rig's network, with an id of its own. */
+export const requestFor = (rig: Rig, changes: Partial<ShareRequest> = {}): ShareRequest => {
+  const id = changes.id ?? randomUUID();
+  return {
+    id,
+    name: id,
+    protocol: 'NFS',
+    sizeGib: 1,
+    shareNetwork: 'net',
+    backend: rig.backend,
+    ...changes,
+  };
+};
+
 export const create = (rig: Rig, request: ShareRequest): Promise<ShareView> =>
   rig.client.workflow.executeUpdateWithStart(createUpdate, {
     startWorkflowOperation: new WithStartWorkflowOperation<typeof share>('share', {
@@ -46,16 +60,8 @@ export async function beginShare(
   rig: Rig,
   changes: Partial<ShareRequest> = {},
 ): Promise<StoryShare> {
-  const id = changes.id ?? randomUUID();
-  const request: ShareRequest = {
-    id,
-    name: id,
-    protocol: 'NFS',
-    sizeGib: 1,
-    shareNetwork: 'net',
-    backend: rig.backend,
-    ...changes,
-  };
+  const request = requestFor(rig, changes);
+  const { id } = request;
   await create(rig, request);
   const handle = rig.client.workflow.getHandle<typeof share>(shareWorkflowId(id));
   const view = async () => (await handle.describe()).memo?.['view'] as ShareView;

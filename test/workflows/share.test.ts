@@ -1,48 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
-import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import {
   allowAccessUpdate,
-  createUpdate,
   deleteShareUpdate,
   denyAccessUpdate,
 } from '../../workflows/messages.js';
 import {
-  serviceInstanceId,
   serviceInstanceWorkflowId,
   shareWorkflowId,
-  taskQueue,
-  type ServiceInstanceView,
-  type ShareRequest,
   type ShareView,
 } from '../../workflows/model.js';
-import type { share } from '../../workflows/share.js';
+import { create, instanceView, refusal, requestFor } from '../support/share-stories.js';
 import { createRig, untilCancelled, type Rig } from '../support/workflows.js';
-
-const requestFor = (rig: Rig, changes: Partial<ShareRequest> = {}): ShareRequest => {
-  const id = randomUUID();
-  return {
-    id,
-    name: id,
-    protocol: 'NFS',
-    sizeGib: 1,
-    shareNetwork: 'net',
-    backend: rig.backend,
-    ...changes,
-  };
-};
-
-const create = (rig: Rig, request: ShareRequest): Promise<ShareView> =>
-  rig.client.workflow.executeUpdateWithStart(createUpdate, {
-    startWorkflowOperation: new WithStartWorkflowOperation<typeof share>('share', {
-      workflowId: shareWorkflowId(request.id),
-      taskQueue: taskQueue(rig.backend),
-      args: [{ request }],
-      workflowIdConflictPolicy: 'USE_EXISTING',
-    }),
-    args: [request],
-  });
 
 const handleOf = (rig: Rig, id: string) => rig.client.workflow.getHandle(shareWorkflowId(id));
 
@@ -60,20 +30,6 @@ async function until(rig: Rig, id: string, status: string): Promise<ShareView> {
   throw new Error(`share ${id} never became ${status}: ${JSON.stringify(await viewOf(rig, id))}`);
 }
 
-async function refusal(answer: Promise<unknown>): Promise<ApplicationFailure> {
-  const error = await answer.then(() => undefined).catch((caught: unknown) => caught);
-  expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
-  const { cause } = error as WorkflowUpdateFailedError;
-  expect(cause).toBeInstanceOf(ApplicationFailure);
-  return cause as ApplicationFailure;
-}
-
-const instanceOf = async (rig: Rig): Promise<ServiceInstanceView> => {
-  const id = serviceInstanceWorkflowId(serviceInstanceId(rig.backend, 's1', 0));
-  const { memo } = await rig.client.workflow.getHandle(id).describe();
-  return memo?.['view'] as ServiceInstanceView;
-};
-
 test('a share is made, opened, closed and deleted, and its instance keeps no place for it', async () => {
   const rig = await createRig();
   await rig.run(async () => {
@@ -82,7 +38,7 @@ test('a share is made, opened, closed and deleted, and its instance keeps no pla
     const view = await until(rig, request.id, 'available');
     expect(view.exportLocations).toEqual([{ path: '10.254.0.5:/shares/x', adminOnly: false }]);
     expect(view.serviceInstance).toBe(`${rig.backend}-s1-0`);
-    expect((await instanceOf(rig)).shares).toEqual([request.id]);
+    expect((await instanceView(rig)).shares).toEqual([request.id]);
 
     const handle = handleOf(rig, request.id);
     const rule = await handle.executeUpdate(allowAccessUpdate, {
@@ -94,7 +50,7 @@ test('a share is made, opened, closed and deleted, and its instance keeps no pla
 
     await handle.executeUpdate(deleteShareUpdate);
     expect((await handle.result()) as ShareView).toMatchObject({ status: 'deleted' });
-    expect((await instanceOf(rig)).shares).toEqual([]);
+    expect((await instanceView(rig)).shares).toEqual([]);
   });
   expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(1);
 });
@@ -134,7 +90,7 @@ test.each([
     const view = await until(rig, request.id, 'error');
     expect(view.error).toEqual({ type: 'VolumeFailed', message: `${step} broke` });
     expect(view.serviceInstance).toBeNull();
-    if (step !== 'resolveShareNetwork') expect((await instanceOf(rig)).shares).toEqual([]);
+    if (step !== 'resolveShareNetwork') expect((await instanceView(rig)).shares).toEqual([]);
   });
   const undos = ['removeCifsShare', 'unmountShare', 'detachVolume', 'deleteVolume'];
   expect(rig.calls.filter((name) => undos.includes(name))).toEqual(undone);
@@ -275,7 +231,7 @@ test('a share whose create was ended from outside is still cleaned up when it is
     expect(view.serviceInstance).toBe(`${rig.backend}-s1-0`);
     await handleOf(rig, request.id).executeUpdate(deleteShareUpdate);
     await handleOf(rig, request.id).result();
-    expect((await instanceOf(rig)).shares).toEqual([]);
+    expect((await instanceView(rig)).shares).toEqual([]);
   });
   expect(rig.calls.slice(-3)).toEqual(['findVolume', 'detachVolume', 'deleteVolume']);
 });
@@ -309,7 +265,7 @@ test('neither a share nor a service instance can be cancelled away', async () =>
     await handleOf(rig, request.id).executeUpdate(allowAccessUpdate, {
       args: [{ id: 'r', to: '10.0.0.1', level: 'rw' }],
     });
-    expect((await instanceOf(rig)).shares).toEqual([request.id]);
+    expect((await instanceView(rig)).shares).toEqual([request.id]);
     const { status } = await rig.client.workflow.getHandle(instance).describe();
     expect(status.name).toBe('RUNNING');
   });
