@@ -9,10 +9,13 @@ export interface Guest {
   hostKey: HostKey;
 }
 
+/** Who opens the connection, from wherever it is. */
+type Dialler = Pick<TenantClient, 'connect'>;
+
 const BOOT_LIMIT_MS = 300_000;
 
 /** Logs in to a server from a machine of its tenant, once it has booted; only where it proves its key. */
-export async function logInToGuest(from: TenantClient, guest: Guest): Promise<ssh2.Client> {
+export async function logInToGuest(from: Dialler, guest: Guest): Promise<ssh2.Client> {
   const end = Date.now() + BOOT_LIMIT_MS;
   for (;;) {
     try {
@@ -24,7 +27,7 @@ export async function logInToGuest(from: TenantClient, guest: Guest): Promise<ss
   }
 }
 
-function logIn(from: TenantClient, { address, userKey, hostKey }: Guest): Promise<ssh2.Client> {
+function logIn(from: Dialler, { address, userKey, hostKey }: Guest): Promise<ssh2.Client> {
   const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
     client.once('ready', () => resolve(client)).on('error', reject);

@@ -26,7 +26,8 @@ def main(image, manila):
     ensure_tenant_network(demo, public)
     ensure_default_groups(admin)
     if manila:
-        ensure_share_type(admin, "generic")
+        ensure_share_type(admin, "generic", handles_servers=True)
+        ensure_share_type(admin, "single", handles_servers=False)
 
 
 def ensure_image(cloud, file):
@@ -103,14 +104,14 @@ def ensure_default_groups(cloud):
         list(cloud.network.security_groups(project_id=cloud.get_project(project).id))
 
 
-def ensure_share_type(cloud, name):
+def ensure_share_type(cloud, name, handles_servers):
     from manilaclient import client
 
     shares = client.Client("2.65", session=cloud.session, region_name="RegionOne")
     if not any(kind.name == name for kind in shares.share_types.list()):
         shares.share_types.create(
             name,
-            spec_driver_handles_share_servers=True,
+            spec_driver_handles_share_servers=handles_servers,
             spec_snapshot_support=True,
             extra_specs={"create_share_from_snapshot_support": "True"},
         )

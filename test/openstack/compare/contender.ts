@@ -6,9 +6,17 @@ export interface Source {
   sizeGib: number;
 }
 
+/** An NFS export that was made by hand. */
+export interface ExistingExport {
+  location: string;
+  volumeId: string;
+}
+
 /** One way to have shares on the cloud. Every call returns when a user would call it done. */
 export interface Contender {
   name: string;
+  /** Whom a server that was there before must let in. */
+  publicKey: string;
   /** Answers with the share's id once it is `available`. */
   createShare(name: string, protocol: Protocol): Promise<string>;
   /** Once the rule is `active`. */
@@ -21,6 +29,12 @@ export interface Contender {
   createFromSnapshot(name: string, source: Source): Promise<string>;
   /** Once the snapshot is gone. */
   deleteSnapshot(shareId: string, snapshotId: string): Promise<void>;
+  /** Once the server that was there before is in use. */
+  untilManageable(): Promise<void>;
+  /** Answers with the share's id once the export is an `available` share. */
+  manage(name: string, existing: ExistingExport): Promise<string>;
+  /** Once the share is forgotten. */
+  unmanage(shareId: string): Promise<void>;
   /** Once the share is gone. */
   deleteShare(shareId: string): Promise<void>;
   /** Deletes what the shares ran on, so that the next one is the first again. */

@@ -4,8 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
-import type { Contender, Protocol } from './contender.js';
+import type { Contender, ExistingExport, Protocol } from './contender.js';
 import { startHawser } from './hawser.js';
+import { prepareExport } from './existing-export.js';
 import { connectManila } from './manila.js';
 
 const rounds = 3;
@@ -22,30 +23,65 @@ type Times = Map<string, Map<string, number[]>>;
 async function main(cloud: string): Promise<void> {
   const times: Times = new Map();
   const contenders: Contender[] = [];
+  const cleaners: (() => Promise<void>)[] = [];
   try {
-    contenders.push(await connectManila(cloud));
-    contenders.push(await startHawser());
-    for (let round = 1; round <= rounds; round += 1) {
-      for (const contender of contenders) await playRound(contender, round, times);
+    for (const connect of [connectManila, startHawser]) {
+      const contender = await connect(cloud);
+      contenders.push(contender);
+      cleaners.push(() => contender.close());
     }
+    await inTurns(contenders, async (contender, round) =>
+      playRound(contender, timer(contender, round, times)),
+    );
+    // Last, since its server would slow down the others' when it is there.
+    const existing = await prepareExport(
+      cloud,
+      contenders.map(({ publicKey }) => publicKey.trim()),
+    );
+    cleaners.push(existing.remove);
+    for (const contender of contenders) await contender.untilManageable();
+    await sleep(restMs);
+    await inTurns(contenders, async (contender, round) => {
+      await existing.exportAnew();
+      await playManaging(contender, existing.exported, timer(contender, round, times));
+    });
   } finally {
     // Their complaints must not hide why we are here.
-    for (const contender of contenders) {
-      await contender.close().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
+    for (const clean of cleaners) {
+      await clean().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
     }
   }
   process.stdout.write(`${tableOf(times, contenders).toString()}\n`);
 }
 
-async function playRound(contender: Contender, round: number, times: Times): Promise<void> {
-  const timed = async <T>(row: string, work: () => Promise<T>): Promise<T> => {
+async function inTurns(
+  contenders: Contender[],
+  play: (contender: Contender, round: string) => Promise<void>,
+): Promise<void> {
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const contender of contenders) await play(contender, String(round));
+  }
+}
+
+interface Round {
+  /** For the names of what it makes. */
+  round: string;
+  timed: <T>(row: string, work: () => Promise<T>) => Promise<T>;
+}
+
+const timer = ({ name }: Contender, round: string, times: Times): Round => ({
+  round,
+  timed: async (row, work) => {
     const began = performance.now();
     const result = await work();
     const seconds = (performance.now() - began) / 1000;
-    record(times, row, contender.name, seconds);
-    process.stderr.write(`round ${round}  ${contender.name}  ${row}  ${seconds.toFixed(1)} s\n`);
+    record(times, row, name, seconds);
+    process.stderr.write(`round ${round}  ${name}  ${row}  ${seconds.toFixed(1)} s\n`);
     return result;
-  };
+  },
+});
+
+async function playRound(contender: Contender, { round, timed }: Round): Promise<void> {
   const create = (name: string, protocol: Protocol) =>
     contender.createShare(`compare-${round}-${name}`, protocol);
 
@@ -70,6 +106,16 @@ async function playRound(contender: Contender, round: number, times: Times): Pro
   await timed('CIFS share deleted', () => contender.deleteShare(cifs));
   await contender.deleteShare(first);
   await timed('service instance deleted', () => contender.removeServers());
+}
+
+async function playManaging(
+  contender: Contender,
+  exported: ExistingExport,
+  { round, timed }: Round,
+): Promise<void> {
+  const name = `compare-${round}-existing`;
+  const id = await timed('NFS export managed', () => contender.manage(name, exported));
+  await timed('NFS share unmanaged', () => contender.unmanage(id));
 }
 
 function record(times: Times, row: string, name: string, seconds: number): void {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { openCloud } from '../../../dev/cloud.js';
 import { tenantNetwork, type Contender } from './contender.js';
@@ -8,8 +10,13 @@ const status = z.object({ share: z.object({ status: z.string() }) });
 const sized = z.object({ share: z.object({ size: z.number() }) });
 const rules = z.object({ access_list: z.array(z.object({ state: z.string() })).min(1) });
 const snapshot = z.object({ snapshot: z.object({ id: z.string(), status: z.string() }) });
+const managed = z.object({ share: id });
+const services = z.object({ services: z.array(z.object({ host: z.string(), state: z.string() })) });
 const shares = z.object({ shares: z.array(id) });
 const servers = z.object({ share_servers: z.array(id) });
+
+/** The pool of the backend that has one server for all, as manila.conf has it. */
+const existingPool = 'cloud@single#single';
 
 /** The real Manila with its generic driver, by its API: shares as a tenant's, servers as the administrator's. */
 export async function connectManila(cloudsYaml: string): Promise<Contender> {
@@ -34,6 +41,7 @@ export async function connectManila(cloudsYaml: string): Promise<Contender> {
 
   return {
     name: 'Manila',
+    publicKey: await readFile(join(dirname(cloudsYaml), 'data/manila/id.pub'), 'utf8'),
     createShare: (name, protocol) => createShare({ name, share_proto: protocol, size: 1 }),
     async resizeShare(shareId, sizeGib) {
       const { share } = await tenant.get(`/shares/${shareId}`, sized);
@@ -58,6 +66,32 @@ export async function connectManila(cloudsYaml: string): Promise<Contender> {
       await tenant.post(`/shares/${shareId}/action`, { allow_access: access }, z.unknown());
       await tenant.until(`/share-access-rules?share_id=${shareId}`, rules, (seen) =>
         seen.access_list.every(({ state }) => settled(state, `rule of ${shareId}`, 'active')),
+      );
+    },
+    async manage(name, { location, volumeId }) {
+      const share = {
+        name,
+        protocol: 'NFS',
+        export_path: location,
+        service_host: existingPool,
+        share_type: 'single',
+        driver_options: { volume_id: volumeId },
+      };
+      const { share: made } = await admin.post('/shares/manage', { share }, managed);
+      await admin.until(`/shares/${made.id}`, status, ({ share: seen }) =>
+        settled(seen.status, `share ${made.id}`, 'available'),
+      );
+      return made.id;
+    },
+    async unmanage(shareId) {
+      await admin.act(`/shares/${shareId}/action`, { unmanage: null });
+      await admin.until(`/shares/${shareId}`, status, ({ share }) =>
+        settled(share.status, `share ${shareId}`, 'gone'),
+      );
+    },
+    async untilManageable() {
+      await admin.until('/services?binary=manila-share', services, ({ services: seen }) =>
+        seen.some(({ host, state }) => existingPool.startsWith(`${host}#`) && state === 'up'),
       );
     },
     deleteShare: (shareId) => tenant.delete(`/shares/${shareId}`),

@@ -11,7 +11,7 @@ osapi_share_workers = 1
 auth_strategy = keystone
 api_paste_config = /etc/manila/api-paste.ini
 rootwrap_config = /etc/manila/rootwrap.conf
-enabled_share_backends = generic
+enabled_share_backends = generic,single
 enabled_share_protocols = NFS,CIFS
 default_share_type = generic
 [nova]
@@ -23,19 +23,33 @@ $(credentials manila manila)
 [glance]
 $(credentials manila manila)
 [generic]
-share_driver = manila.share.drivers.generic.GenericShareDriver
-share_backend_name = generic
+$(generic_driver generic)
 driver_handles_share_servers = true
 interface_driver = manila.network.linux.interface.BridgeInterfaceDriver
 connect_share_server_to_tenant_network = false
-service_instance_user = manila
 manila_service_keypair_name = manila-service
-path_to_private_key = $data/manila/id
-path_to_public_key = $data/manila/id.pub
 service_image_name = manila-service-image
 service_instance_flavor_id = 100
-service_instance_smb_config_path = /etc/samba/smb.conf
 service_network_cidr = 10.252.0.0/16
+[single]
+$(generic_driver single)
+driver_handles_share_servers = false
+service_instance_name_or_id = existing-nas
+service_net_name_or_ip = existing-net
+tenant_net_name_or_ip = existing-net
+END
+}
+
+# generic_driver BACKEND   What both ways to use the driver have: servers of its own for each network, and one that is
+# there before (which it waits for, for as long as there is none).
+generic_driver() {
+  cat <<END
+share_driver = manila.share.drivers.generic.GenericShareDriver
+share_backend_name = $1
+service_instance_user = manila
+path_to_private_key = $data/manila/id
+path_to_public_key = $data/manila/id.pub
+service_instance_smb_config_path = /etc/samba/smb.conf
 max_time_to_build_instance = 900
 cinder_volume_type = rbd
 END
