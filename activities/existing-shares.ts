@@ -96,7 +96,10 @@ export function createExistingShareActivities(backends: Backends) {
       );
     },
 
-    /** Puts everything there as it was found. Safe to repeat. */
+    /**
+     * Puts everything there as it was found, where it is this share's; what was never taken over, or is another
+     * share's by now, is left alone. Safe to repeat.
+     */
     async giveBackShare({ host, shareId, existing }: TakeOver): Promise<void> {
       const { path, fstab, exports, section, entries } = existing;
       const sambaName = section === null ? '' : sectionName(section);

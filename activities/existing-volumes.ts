@@ -56,7 +56,10 @@ export function createExistingVolumeActivities(backends: Backends) {
       return { volumeId, name, sizeGib, metadata: ownMetadata(volume) };
     },
 
-    /** Gives the volume the share's name and mark. Safe to repeat. */
+    /**
+     * Gives the volume the share's name and mark. `ManageInvalidShare` if it bears another share's mark that it did
+     * not have when it was found. Safe to repeat.
+     */
     async claimVolume({
       backend: name,
       shareId,
@@ -67,21 +70,36 @@ export function createExistingVolumeActivities(backends: Backends) {
       volume: ExistingVolume;
     }): Promise<void> {
       const { cloud, options } = backends(name);
+      const { [shareTag]: owner } = (await cloud.blockStorage.getVolume(volume.volumeId)).metadata;
+      if (owner !== undefined && owner !== shareId && owner !== volume.metadata[shareTag]) {
+        throw permanent(
+          'ManageInvalidShare',
+          `Volume ${volume.volumeId} became that of share ${owner} meanwhile; share ${shareId} can't have it too`,
+        );
+      }
       await cloud.blockStorage.updateVolume(volume.volumeId, {
         name: fillTemplate(options.volume_name_template, shareId),
         metadata: { ...volume.metadata, [shareTag]: shareId, 'hawser:backend': name },
       });
     },
 
-    /** Gives the volume its former name and metadata back. Safe to repeat. */
+    /**
+     * Gives the volume its former name and metadata back. One that is gone, or does not bear this share's mark, is left
+     * alone: it was never claimed, or is another share's by now. Safe to repeat.
+     */
     async restoreVolume({
       backend,
+      shareId,
       volume: { volumeId, name, metadata },
     }: {
       backend: string;
+      shareId: string;
       volume: ExistingVolume;
     }): Promise<void> {
-      await backends(backend).cloud.blockStorage.updateVolume(volumeId, { name, metadata });
+      const { blockStorage } = backends(backend).cloud;
+      const now = await blockStorage.findVolume(volumeId);
+      if (now?.metadata[shareTag] !== shareId) return;
+      await blockStorage.updateVolume(volumeId, { name, metadata });
     },
 
     /** Takes our marks off the share's volume, which stays as it is otherwise. Safe to repeat. */

@@ -78,20 +78,21 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
         },
       ],
     );
-    if (volume) {
-      await requireNobodys(request, volume);
-      onFailure(() => restoreVolume({ backend, volume }));
-      await claimVolume.executeWithOptions(step(`name and mark volume ${volume.volumeId}`), [
-        { backend, shareId, volume },
-      ]);
-    }
+    if (volume) await requireNobodys(request, volume);
 
     const { path } = existing;
     const rules = access.rules;
     onFailure(() => giveBackShare({ host, shareId, existing }));
+    // Of two shares that are asked for at once, the lock on the instance decides which of them it is.
     await takeOverShare.executeWithOptions(step(`take over ${path} on ${host.address}`), [
       { host, shareId, existing, rules },
     ]);
+    if (volume) {
+      onFailure(() => restoreVolume({ backend, shareId, volume }));
+      await claimVolume.executeWithOptions(step(`name and mark volume ${volume.volumeId}`), [
+        { backend, shareId, volume },
+      ]);
+    }
     const location: ShareLocation = {
       volumeId: volume?.volumeId ?? null,
       path,

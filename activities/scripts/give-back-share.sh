@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # give-back-share SHARE-ID NAME PATH FSTAB EXPORTS SAMBA-NAME SECTION [FILE ENTRY]...
 # Puts back what take-over-share replaced: the lines FSTAB, the share in Samba's registry, the ENTRY of each FILE that
-# exportfs reads, and those EXPORTS (lines "CLIENT(options)") that stood in none.
+# exportfs reads, and those EXPORTS (lines "CLIENT(options)") that stood in none. Where fstab does not have the share's mark
+# there is nothing of its own to put back.
 root=${HAWSER_ROOT:-}
 share=$1 name=$2 path=$3 lines=$4 exports=$5 samba_name=$6 section=$7
 shift 7
@@ -12,15 +13,8 @@ mkdir --parents "$root/run/lock"
 exec 9>"$root/run/lock/hawser-fstab"
 flock 9
 
-text=$(grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" || [[ $? == 1 ]])
-while IFS= read -r line; do
-  [[ -z $line ]] || grep --quiet --fixed-strings --line-regexp -- "$line" <<<"$text" || text+=$'\n'$line
-done <<<"$lines"
-printf '%s\n' "$text" >"$fstab.hawser"
-chmod --reference="$fstab" "$fstab.hawser"
-sync "$fstab.hawser"
-mv "$fstab.hawser" "$fstab"
-sync "${fstab%/*}"
+mark="[ ,]x-hawser\.share=${share//./\\.}[ ,]"
+grep --quiet --extended-regexp "$mark" "$fstab" || exit 0
 
 if [[ -n $section ]]; then
   file=$(mktemp)
@@ -51,3 +45,14 @@ else
     exportfs -o "${options%)}" "$client:$root$path"
   done <<<"$exports"
 fi
+
+# The mark goes last: by it an attempt that comes after this one knows what is left to do.
+text=$(grep --invert-match --extended-regexp "$mark" "$fstab" || [[ $? == 1 ]])
+while IFS= read -r line; do
+  [[ -z $line ]] || grep --quiet --fixed-strings --line-regexp -- "$line" <<<"$text" || text+=$'\n'$line
+done <<<"$lines"
+printf '%s\n' "$text" >"$fstab.hawser"
+chmod --reference="$fstab" "$fstab.hawser"
+sync "$fstab.hawser"
+mv "$fstab.hawser" "$fstab"
+sync "${fstab%/*}"

@@ -172,7 +172,9 @@ describe('NFS', () => {
       message: `${path} is share ${shareId} already`,
       nonRetryable: true,
     });
+    await bench.steps.giveBackShare(second);
     expect(await files()).toBe(mine);
+    expect(await exported()).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
     for (const round of ['first', 'second']) {
       await bench.steps.releaseShare({ host, shareId });
       expect(await exported(), round).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
@@ -279,7 +281,7 @@ describe('the volume', () => {
     }
     expect(await bench.steps.findVolume({ backend, shareId })).toMatchObject({ volumeId });
     for (const round of ['first', 'second']) {
-      await bench.steps.restoreVolume({ backend, volume });
+      await bench.steps.restoreVolume({ backend, shareId, volume });
       expect(await seen(), round).toEqual({ name: `old ${next}`, metadata: { owner: 'finance' } });
     }
     await bench.steps.claimVolume({ backend, shareId, volume });
@@ -291,5 +293,39 @@ describe('the volume', () => {
       });
     }
     expect(await bench.steps.findVolume({ backend, shareId })).toBeUndefined();
+  });
+
+  test('that became another share’s meanwhile is neither claimed nor restored', async () => {
+    const volume = await find();
+    if (!volume) throw new Error('no volume');
+    const { backend } = bench;
+    await bench.steps.claimVolume({ backend, shareId: 'winner', volume });
+    const theirs = await seen();
+    const refused = await failureOf(bench.steps.claimVolume({ backend, shareId, volume }));
+    expect(refused).toMatchObject({
+      type: 'ManageInvalidShare',
+      message: expect.stringContaining('share winner') as string,
+      nonRetryable: true,
+    });
+    await bench.steps.restoreVolume({ backend, shareId, volume });
+    expect(await seen()).toEqual(theirs);
+  });
+
+  test('that bears the mark of a share which is gone is claimed, and given back with it', async () => {
+    const { backend } = bench;
+    await rig.operator.blockStorage.updateVolume(volumeId, {
+      metadata: { 'hawser:share_id': 'gone' },
+    });
+    const volume = await find();
+    if (!volume) throw new Error('no volume');
+    const before = await seen();
+    for (const round of ['first', 'second']) {
+      await bench.steps.claimVolume({ backend, shareId, volume });
+      expect((await seen()).metadata['hawser:share_id'], round).toBe(shareId);
+    }
+    for (const round of ['first', 'second']) {
+      await bench.steps.restoreVolume({ backend, shareId, volume });
+      expect(await seen(), round).toEqual(before);
+    }
   });
 });

@@ -100,9 +100,9 @@ test('the size is that of the file system where no volume is', async () => {
 test.each([
   ['inspectExistingShare', []],
   ['findExistingVolume', []],
-  ['claimVolume', ['restoreVolume']],
-  ['takeOverShare', ['giveBackShare', 'restoreVolume']],
-  ['applyNfsExports', ['giveBackShare', 'restoreVolume']],
+  ['takeOverShare', ['giveBackShare']],
+  ['claimVolume', ['restoreVolume', 'giveBackShare']],
+  ['applyNfsExports', ['restoreVolume', 'giveBackShare']],
 ] as const)(
   'a failure at %s leaves everything as it was, and is tried again',
   async (step, undone) => {
@@ -141,21 +141,21 @@ test.each([
 );
 
 test('one that could not be managed is deleted by forgetting it', async () => {
-  const { calls } = await withBackend({ takeOverShare: fails }, async (rig, client) => {
+  const { calls } = await withBackend({ claimVolume: fails }, async (rig, client) => {
     const spec = specFor(rig);
     await client.manageShare(spec);
     await client.waitForShare(spec.id).catch(() => undefined);
     await client.deleteShare(spec.id);
     await client.waitUntilDeleted(spec.id);
   });
-  expect(calls.slice(-2)).toEqual(['giveBackShare', 'restoreVolume']);
+  expect(calls.slice(-2)).toEqual(['restoreVolume', 'giveBackShare']);
 });
 
 test('what could not be undone is named, and unmanaging takes the marks off', async () => {
   let stuck = true;
   const { calls } = await withBackend(
     {
-      takeOverShare: fails,
+      claimVolume: fails,
       restoreVolume: async () => {
         if (stuck) await fails();
       },
@@ -224,6 +224,58 @@ test('the volume of another share is refused while that share is there', async (
     },
   );
   expect(calls.filter((name) => name === 'claimVolume')).toHaveLength(2);
+});
+
+test('of two shares that are asked for at one moment one has it, and the other leaves it alone', async () => {
+  const looked = new Set<string>();
+  const touched: [step: string, shareId: string][] = [];
+  let owner: string | undefined;
+  const record = (step: string) => async (input: { shareId: string }) => {
+    touched.push([step, input.shareId]);
+  };
+  await withBackend(
+    {
+      // Neither is marked when they look at it.
+      findExistingVolume: async ({ shareId }) => {
+        looked.add(shareId);
+        await expect.poll(() => looked.size).toBe(2);
+        return { volumeId: 'vol1', name: 'old', sizeGib: 3, metadata: {} };
+      },
+      // The script decides under its lock.
+      takeOverShare: async ({ shareId }) => {
+        owner ??= shareId;
+        if (owner === shareId) return;
+        throw ApplicationFailure.nonRetryable(
+          `/srv/old is share ${owner} already`,
+          'ManageInvalidShare',
+        );
+      },
+      claimVolume: record('claimVolume'),
+      restoreVolume: record('restoreVolume'),
+      applyNfsExports: async ({ shareId }) => {
+        touched.push(['applyNfsExports', shareId]);
+        return [{ path: '10.254.0.5:/srv/old', adminOnly: false }];
+      },
+    },
+    async (rig, client) => {
+      const ids: string[] = [specFor(rig), specFor(rig)].map(({ id }) => id);
+      await Promise.all(ids.map((id) => client.manageShare({ ...specFor(rig), id })));
+      const ends = await Promise.allSettled(ids.map((id) => client.waitForShare(id)));
+      const loser = ids.find((id) => id !== owner) ?? '';
+      expect(ends[ids.indexOf(owner ?? '')]).toMatchObject({ status: 'fulfilled' });
+      expect(ends[ids.indexOf(loser)]).toMatchObject({
+        reason: {
+          type: 'ManageInvalidShare',
+          message: expect.stringContaining(`share ${owner} already`) as string,
+        },
+      });
+      expect(touched).toEqual([
+        ['claimVolume', owner],
+        ['applyNfsExports', owner],
+      ]);
+      expect(await sharesOn(client, rig)).toEqual([owner]);
+    },
+  );
 });
 
 test('an id keeps its first meaning', async () => {
