@@ -1,4 +1,10 @@
-import { ApplicationFailure, proxyActivities, uuid4 } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  getExternalWorkflowHandle,
+  proxyActivities,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { ExistingShare, ExistingShareActivities } from '../activities/existing-shares.js';
 import type { ExistingVolume, ExistingVolumeActivities } from '../activities/existing-volumes.js';
@@ -6,6 +12,7 @@ import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
 import { cloudCall, entityCall, promptCommand } from './activity-options.js';
 import { accessOfExports, accessOfSection, type ExistingAccess } from './existing-access.js';
+import { giveBack, takingOverSignal, type TakenOver } from './give-back.js';
 import {
   commonInstanceId,
   type AccessRule,
@@ -18,11 +25,9 @@ import { step } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
 import { exportedName } from './validation.js';
 
-const { joinForManaging, leaveServiceInstance, shareIsThere } =
-  proxyActivities<PlacementActivities>(entityCall);
-const { findExistingVolume, claimVolume, restoreVolume } =
-  proxyActivities<ExistingVolumeActivities>(cloudCall);
-const { inspectExistingShare, takeOverShare, giveBackShare } =
+const { joinForManaging, shareIsThere } = proxyActivities<PlacementActivities>(entityCall);
+const { findExistingVolume, claimVolume } = proxyActivities<ExistingVolumeActivities>(cloudCall);
+const { inspectExistingShare, takeOverShare } =
   proxyActivities<ExistingShareActivities>(promptCommand);
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(promptCommand);
 const { applyCifsShare } = proxyActivities<CifsExportActivities>(promptCommand);
@@ -49,7 +54,9 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
 
   return undoOnFailure(async (onFailure) => {
     const instanceId = request.serviceInstance ?? commonInstanceId(backend);
-    onFailure(() => leaveServiceInstance({ backend, instanceId, shareId }));
+    let takenOver: TakenOver | null = null;
+    // One undo, not three: while something is left, its instance must stay.
+    onFailure(() => giveBack({ shareId, backend, instanceId, takenOver }));
     const joined = await joinForManaging.executeWithOptions(
       step(`take a place on service instance ${instanceId}`),
       [{ backend, instanceId: request.serviceInstance, shareId }],
@@ -82,13 +89,13 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
 
     const { path } = existing;
     const rules = access.rules;
-    onFailure(() => giveBackShare({ host, shareId, existing }));
+    takenOver = { host, existing, volume };
+    await tellShare(takenOver);
     // Of two shares that are asked for at once, the lock on the instance decides which of them it is.
     await takeOverShare.executeWithOptions(step(`take over ${path} on ${host.address}`), [
       { host, shareId, existing, rules },
     ]);
     if (volume) {
-      onFailure(() => restoreVolume({ backend, shareId, volume }));
       await claimVolume.executeWithOptions(step(`name and mark volume ${volume.volumeId}`), [
         { backend, shareId, volume },
       ]);
@@ -115,6 +122,13 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
       notes: [...access.notes, ...notesOn(request, existing, volume, exportLocations)],
     };
   });
+}
+
+/** If even the undo fails, its share knows what is to be put back. */
+async function tellShare(takenOver: TakenOver): Promise<void> {
+  const { parent } = workflowInfo();
+  if (!parent) return;
+  await getExternalWorkflowHandle(parent.workflowId).signal(takingOverSignal, takenOver);
 }
 
 const accessOf = ({ section, exports }: ExistingShare): ExistingAccess =>

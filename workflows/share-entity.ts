@@ -7,6 +7,7 @@ import {
   upsertSearchAttributes,
 } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
+import type { TakenOver } from './give-back.js';
 import {
   inService,
   newShareView,
@@ -27,6 +28,8 @@ export interface ShareState {
   location: ShareLocation | null;
   /** What it was asked to take over; absent for a share that was created. */
   managed?: ManageRequest;
+  /** What a take-over, under way or failed, may have left behind; null before it touched anything. */
+  leftover?: TakenOver | null;
   /** Whether anything of it may be in the cloud. */
   exists: boolean;
   /** How the latest change of size ended that somebody may ask for again. */

@@ -1,4 +1,5 @@
 import { setHandler } from '@temporalio/workflow';
+import { takingOverSignal } from './give-back.js';
 import { manageExisting } from './manage-existing.js';
 import { manageUpdate, unmanageUpdate } from './messages.js';
 import {
@@ -9,7 +10,7 @@ import {
   type ShareRequest,
   type ShareStatus,
 } from './model.js';
-import { failureOf, problemOf } from './problem.js';
+import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import { newShareState, type ShareEntity, type ShareState } from './share-entity.js';
 import { unmanage } from './unmanage.js';
 import { validateManageRequest } from './validation.js';
@@ -22,19 +23,18 @@ export function managedShareState(request: ShareRequest, managed: ManageRequest)
   return { ...state, exists: false, managed };
 }
 
-/** Takes the share over; it ends available or in `manage_error`, with everything as it was. */
-export async function takeOver({ state, view, publish, run }: ShareEntity): Promise<void> {
+/** Takes the share over; it ends available or in `manage_error`, with everything as it was or remembered. */
+export async function takeOver(entity: ShareEntity): Promise<void> {
+  const { state, view, publish } = entity;
   const { managed } = state;
   if (!managed) return;
   view.error = null;
   const invalid = validateManageRequest(managed);
   try {
     if (invalid) throw failureOf({ type: 'InvalidInput', message: invalid });
-    const { instance, location, ...made } = await run(
-      manageExisting,
-      managed,
-      `Take over ${managed.exportLocation} as share ${view.id}`,
-    );
+    // What an attempt left half done must not pass for what was found.
+    await putBack(entity);
+    const { instance, location, ...made } = await attempt(entity, managed);
     Object.assign(state, { instance, location, exists: true });
     Object.assign(view, made, {
       status: 'available',
@@ -48,6 +48,38 @@ export async function takeOver({ state, view, publish, run }: ShareEntity): Prom
   publish();
 }
 
+async function attempt({ state, view, run }: ShareEntity, managed: ManageRequest) {
+  state.leftover = null;
+  try {
+    const made = await run(
+      manageExisting,
+      managed,
+      `Take over ${managed.exportLocation} as share ${view.id}`,
+    );
+    delete state.leftover;
+    return made;
+  } catch (error) {
+    const undone = problemOf(error).type !== 'UndoIncomplete' && !endedFromOutside(error);
+    if (undone) delete state.leftover;
+    throw error;
+  }
+}
+
+/** Undoes what a failed take-over left, if there is anything. */
+export async function putBack({ state, view, run }: ShareEntity): Promise<void> {
+  const { leftover, managed } = state;
+  if (leftover === undefined || !managed) return;
+  const job = { ...placeOf(managed), takenOver: leftover, instance: null };
+  await run(unmanage, job, `Put back what share ${view.id} was to be made of`);
+  delete state.leftover;
+}
+
+const placeOf = ({ id: shareId, backend, serviceInstance }: ManageRequest) => ({
+  shareId,
+  backend,
+  instanceId: serviceInstance ?? commonInstanceId(backend),
+});
+
 /** Of a share whose place and files are known, and of one that could not be taken over in full. */
 const mayBeUnmanaged = (status: ShareStatus): boolean =>
   inService(status) ||
@@ -60,6 +92,10 @@ const isOutOfService = ({ view, state }: ShareEntity): boolean =>
 /** Answers the requests to take a share over, and to let go of it while it stays in service. */
 export function handleManaging(entity: ShareEntity): void {
   const { state, view, queue, publish, refuse, run } = entity;
+
+  setHandler(takingOverSignal, (found) => {
+    state.leftover = found;
+  });
 
   setHandler(
     manageUpdate,
@@ -92,13 +128,15 @@ export function handleManaging(entity: ShareEntity): void {
     if (view.status === 'deleted') return;
     view.status = 'unmanaging';
     view.error = null;
-    const instanceId =
-      state.instance?.instanceId ??
-      state.managed?.serviceInstance ??
-      commonInstanceId(view.backend);
-    const job = { shareId: view.id, backend: view.backend, instanceId, instance: state.instance };
+    const { instance } = state;
     try {
-      await run(unmanage, job, `Unmanage share ${view.id}`);
+      if (instance) {
+        const { instanceId } = instance;
+        const job = { shareId: view.id, backend: view.backend, instanceId, instance };
+        await run(unmanage, { ...job, takenOver: null }, `Unmanage share ${view.id}`);
+      } else {
+        await putBack(entity);
+      }
       view.status = 'unmanaged';
     } catch (error) {
       view.status = 'unmanage_error';

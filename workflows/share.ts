@@ -21,7 +21,7 @@ import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
 import { handleAccess } from './share-access.js';
 import { handleEnsure } from './share-ensure.js';
-import { handleManaging, managedShareState, takeOver } from './share-managing.js';
+import { handleManaging, managedShareState, putBack, takeOver } from './share-managing.js';
 import {
   attributesOf,
   createShareEntity,
@@ -141,7 +141,8 @@ async function create({ request, state, view, publish, run }: ShareEntity): Prom
   publish();
 }
 
-function handleDeletion({ request, state, view, queue, publish, refuse, run }: ShareEntity): void {
+function handleDeletion(entity: ShareEntity): void {
+  const { request, state, view, queue, publish, refuse, run } = entity;
   const remove = async () => {
     if (view.status === 'unmanaged' || view.status === 'deleted') return;
     view.status = 'deleting';
@@ -151,6 +152,7 @@ function handleDeletion({ request, state, view, queue, publish, refuse, run }: S
         const input = { share: request, instance: state.instance, location: state.location };
         await run(deleteShare, input, `Delete share ${view.id}`);
       }
+      await putBack(entity);
       Object.assign(view, { status: 'deleted', serviceInstance: null });
       Object.assign(view, { volumeId: null, volumeSizeGib: null });
       Object.assign(view, { exportLocations: [], accessRules: [] });

@@ -100,9 +100,9 @@ test('the size is that of the file system where no volume is', async () => {
 test.each([
   ['inspectExistingShare', []],
   ['findExistingVolume', []],
-  ['takeOverShare', ['giveBackShare']],
-  ['claimVolume', ['restoreVolume', 'giveBackShare']],
-  ['applyNfsExports', ['restoreVolume', 'giveBackShare']],
+  ['takeOverShare', ['giveBackShare', 'restoreVolume']],
+  ['claimVolume', ['giveBackShare', 'restoreVolume']],
+  ['applyNfsExports', ['giveBackShare', 'restoreVolume']],
 ] as const)(
   'a failure at %s leaves everything as it was, and is tried again',
   async (step, undone) => {
@@ -148,14 +148,64 @@ test('one that could not be managed is deleted by forgetting it', async () => {
     await client.deleteShare(spec.id);
     await client.waitUntilDeleted(spec.id);
   });
-  expect(calls.slice(-2)).toEqual(['restoreVolume', 'giveBackShare']);
+  expect(calls.slice(-2)).toEqual(['giveBackShare', 'restoreVolume']);
 });
 
-test('what could not be undone is named, and unmanaging takes the marks off', async () => {
+const deleteIt = async (client: HawserClient, id: string) => {
+  await client.deleteShare(id);
+  await client.waitUntilDeleted(id);
+};
+const unmanageIt = async (client: HawserClient, id: string) => {
+  await client.unmanageShare(id);
+  await client.waitUntilUnmanaged(id);
+};
+
+test.each([
+  ['deleting', 'error_deleting', deleteIt],
+  ['unmanaging', 'unmanage_error', unmanageIt],
+])(
+  'what could not be undone is remembered: %s puts it back, and the place is kept until then',
+  async (_, failed, letGo) => {
+    let stuck = true;
+    const givenBack: unknown[] = [];
+    const { calls } = await withBackend(
+      {
+        claimVolume: fails,
+        giveBackShare: async ({ existing }) => {
+          if (stuck) await fails();
+          givenBack.push(existing.path);
+        },
+        restoreVolume: async ({ volume }) => {
+          givenBack.push(volume.name);
+        },
+      },
+      async (rig, client) => {
+        const spec = specFor(rig);
+        await client.manageShare(spec);
+        await expect(client.waitForShare(spec.id)).rejects.toMatchObject({
+          type: 'UndoIncomplete',
+        });
+        expect(await sharesOn(client, rig)).toEqual([spec.id]);
+        await expect(letGo(client, spec.id)).rejects.toThrow(failed);
+        expect(await sharesOn(client, rig)).toEqual([spec.id]);
+        stuck = false;
+        await letGo(client, spec.id);
+        expect(await sharesOn(client, rig)).toEqual([]);
+      },
+    );
+    expect(givenBack).toEqual(['/srv/old', 'old']);
+    expect(calls.slice(-2)).toEqual(['giveBackShare', 'restoreVolume']);
+    expect(calls.filter((name) => touching.includes(name))).toEqual([]);
+  },
+);
+
+test('what could not be undone is put back before it is taken over once more', async () => {
   let stuck = true;
   const { calls } = await withBackend(
     {
-      claimVolume: fails,
+      claimVolume: async () => {
+        if (stuck) await fails();
+      },
       restoreVolume: async () => {
         if (stuck) await fails();
       },
@@ -163,14 +213,33 @@ test('what could not be undone is named, and unmanaging takes the marks off', as
     async (rig, client) => {
       const spec = specFor(rig);
       await client.manageShare(spec);
-      await expect(client.waitForShare(spec.id)).rejects.toMatchObject({ type: 'UndoIncomplete' });
+      await client.waitForShare(spec.id).catch(() => undefined);
       stuck = false;
-      await client.unmanageShare(spec.id);
-      await client.waitUntilUnmanaged(spec.id);
-      expect(await sharesOn(client, rig)).toEqual([]);
+      rig.calls.length = 0;
+      await client.manageShare(spec);
+      await client.waitForShare(spec.id);
+      await deleteIt(client, spec.id);
     },
   );
-  expect(calls.slice(-1)).toEqual(['releaseVolume']);
+  const told = ['giveBackShare', 'restoreVolume', 'inspectExistingShare', 'deleteVolume'];
+  expect(calls.filter((name) => told.includes(name))).toEqual(told);
+});
+
+test('a take-over that was ended from outside is put back by deleting it', async () => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const { calls } = await withBackend({ claimVolume: () => gate }, async (rig, client) => {
+    const spec = specFor(rig);
+    await client.manageShare(spec);
+    await expect.poll(() => rig.calls).toContain('claimVolume');
+    const { operation } = await client.getShare(spec.id);
+    await rig.client.workflow.getHandle(operation?.workflowId ?? '').terminate();
+    await client.waitForShare(spec.id).catch(() => undefined);
+    open();
+    await deleteIt(client, spec.id);
+    expect(await sharesOn(client, rig)).toEqual([]);
+  });
+  expect(calls.slice(-2)).toEqual(['giveBackShare', 'restoreVolume']);
 });
 
 test.each([
@@ -230,9 +299,6 @@ test('of two shares that are asked for at one moment one has it, and the other l
   const looked = new Set<string>();
   const touched: [step: string, shareId: string][] = [];
   let owner: string | undefined;
-  const record = (step: string) => async (input: { shareId: string }) => {
-    touched.push([step, input.shareId]);
-  };
   await withBackend(
     {
       // Neither is marked when they look at it.
@@ -250,8 +316,9 @@ test('of two shares that are asked for at one moment one has it, and the other l
           'ManageInvalidShare',
         );
       },
-      claimVolume: record('claimVolume'),
-      restoreVolume: record('restoreVolume'),
+      claimVolume: async ({ shareId }) => {
+        touched.push(['claimVolume', shareId]);
+      },
       applyNfsExports: async ({ shareId }) => {
         touched.push(['applyNfsExports', shareId]);
         return [{ path: '10.254.0.5:/srv/old', adminOnly: false }];
