@@ -34,6 +34,17 @@ export function handleSnapshots(entity: ShareEntity): void {
       `no snapshot of it is ${id}; list them with: hawser snapshot list ${view.id}`,
     );
 
+  /** Of those whose take-over failed: what is to be put back of them stays in Cinder. */
+  const operators = new Set<Snapshot>();
+  const noteOwner = (snapshot: Snapshot): void => {
+    if (snapshot.status === 'manage_error') operators.add(snapshot);
+  };
+
+  const unmark = async (snapshot: Snapshot, volumeSnapshotId: string): Promise<void> => {
+    const input = { ...refOf(snapshot), volumeSnapshotId };
+    await run(unmanageSnapshot, input, `Unmanage snapshot ${snapshot.id}`);
+  };
+
   const forget = (snapshot: Snapshot): void => {
     view.snapshots = view.snapshots.filter((one) => one !== snapshot);
   };
@@ -130,6 +141,7 @@ export function handleSnapshots(entity: ShareEntity): void {
   setHandler(
     manageSnapshotUpdate,
     async ({ id, name, volumeSnapshotId }) => {
+      const former = find(id)?.volumeSnapshotId ?? null;
       const snapshot = begin(id, name, 'manage_starting');
       snapshot.volumeSnapshotId = volumeSnapshotId;
       return inTurn(async () => {
@@ -137,11 +149,17 @@ export function handleSnapshots(entity: ShareEntity): void {
         if (!find(id)) view.snapshots.push(snapshot);
         await change({ snapshot, during: 'manage_starting', failed: 'manage_error' }, async () => {
           const { volumeId } = placeOnVolume(entity).location;
+          if (former !== null && former !== volumeSnapshotId) {
+            snapshot.volumeSnapshotId = former;
+            await unmark(snapshot, former);
+            snapshot.volumeSnapshotId = volumeSnapshotId;
+          }
           const { sizeGib } = await run(
             manageExistingSnapshot,
             { ...refOf(snapshot), volumeId, volumeSnapshotId },
             `Manage snapshot ${id}`,
           );
+          operators.delete(snapshot);
           Object.assign(snapshot, { status: 'available', sizeGib });
         });
         return { ...snapshot };
@@ -182,17 +200,20 @@ export function handleSnapshots(entity: ShareEntity): void {
     deleteSnapshotUpdate,
     async ({ snapshotId }) => {
       const snapshot = get(snapshotId);
-      const notOurs = snapshot.status === 'manage_error';
+      noteOwner(snapshot);
       snapshot.status = 'deleting';
       publish();
       return inTurn(async () => {
         // Another request may have deleted it while this one waited.
         if (!view.snapshots.includes(snapshot)) return { ...snapshot };
-        await change({ snapshot, during: 'deleting', failed: 'error_deleting' }, async () => {
-          // What could not be taken over is another's: it is forgotten, not deleted.
+        const notOurs = operators.has(snapshot);
+        const failed = notOurs ? 'manage_error' : 'error_deleting';
+        await change({ snapshot, during: 'deleting', failed }, async () => {
+          const { volumeSnapshotId } = snapshot;
+          // What could not be taken over is another's: it is forgotten, with no mark left by which it would be deleted.
           if (!notOurs) {
             await run(deleteSnapshot, refOf(snapshot), `Delete snapshot ${snapshotId}`);
-          }
+          } else if (volumeSnapshotId !== null) await unmark(snapshot, volumeSnapshotId);
           forget(snapshot);
         });
         return { ...snapshot };
@@ -205,16 +226,15 @@ export function handleSnapshots(entity: ShareEntity): void {
     unmanageSnapshotUpdate,
     async ({ snapshotId }) => {
       const snapshot = get(snapshotId);
+      noteOwner(snapshot);
       snapshot.status = 'unmanaging';
       publish();
       return inTurn(async () => {
         if (!view.snapshots.includes(snapshot)) return { ...snapshot };
         const { volumeSnapshotId } = snapshot;
-        await change({ snapshot, during: 'unmanaging', failed: 'unmanage_error' }, async () => {
-          if (volumeSnapshotId !== null) {
-            const input = { ...refOf(snapshot), volumeSnapshotId };
-            await run(unmanageSnapshot, input, `Unmanage snapshot ${snapshotId}`);
-          }
+        const failed = operators.has(snapshot) ? 'manage_error' : 'unmanage_error';
+        await change({ snapshot, during: 'unmanaging', failed }, async () => {
+          if (volumeSnapshotId !== null) await unmark(snapshot, volumeSnapshotId);
           forget(snapshot);
         });
         return { ...snapshot };

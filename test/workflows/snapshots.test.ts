@@ -273,8 +273,75 @@ test('a snapshot that can not be managed gets its name back, and is forgotten un
       expect((await share.until('available')).snapshots).toEqual([]);
     },
   );
-  expect(names).toEqual(['theirs']);
+  // The second time is the deletion's, which can't know that the first was enough.
+  expect(names).toEqual(['theirs', undefined]);
   expect(rig.calls).not.toContain('deleteVolumeSnapshot');
+});
+
+test.each([
+  ['deleted', remove],
+  ['unmanaged', unmanage],
+])(
+  'one whose take-over could not be undone is never %s with its marks on, nor in Cinder',
+  async (_, letGo) => {
+    let stuck = true;
+    const rig = await withShare(
+      {
+        markVolumeSnapshot: broken('Cinder broke'),
+        unmarkVolumeSnapshot: async () => {
+          if (stuck) await broken('forbidden')();
+        },
+      },
+      async (share, { calls }) => {
+        expect((await refusalOf(manage(share))).type).toBe('UndoIncomplete');
+        // Two at once: what the first one found must not be forgotten by the second.
+        await Promise.all([refusalOf(letGo(share)), refusalOf(letGo(share)).catch(() => {})]);
+        await refusalOf(remove(share));
+        expect((await share.until('available')).snapshots).toMatchObject([
+          { status: 'manage_error', volumeSnapshotId: cinders },
+        ]);
+        // By its marks it would be taken for what an earlier attempt to take s1 left.
+        expect((await refusalOf(take(share))).type).toBe('SnapshotExists');
+        expect(calls).not.toContain('deleteVolumeSnapshot');
+        stuck = false;
+        await letGo(share);
+        expect((await share.until('available')).snapshots).toEqual([]);
+      },
+    );
+    expect(stepsOf(rig).at(-1)).toBe('unmarkVolumeSnapshot');
+    expect(rig.calls).not.toContain('deleteVolumeSnapshot');
+  },
+);
+
+test('another of Cinder’s is managed under the id after the marks are off the first', async () => {
+  const other = '1d32aa58-92d2-5e69-96c9-1edd463867aa';
+  let stuck = true;
+  const marks: string[] = [];
+  await withShare(
+    {
+      markVolumeSnapshot: async ({ volumeSnapshotId }) => {
+        marks.push(`on ${volumeSnapshotId}`);
+        if (stuck) await broken('Cinder broke')();
+      },
+      unmarkVolumeSnapshot: async ({ volumeSnapshotId }) => {
+        if (stuck) await broken('forbidden')();
+        marks.push(`off ${volumeSnapshotId}`);
+      },
+    },
+    async (share) => {
+      await refusalOf(manage(share));
+      await refusalOf(manage(share, 's1', other));
+      expect((await share.until('available')).snapshots).toMatchObject([
+        { status: 'manage_error', volumeSnapshotId: cinders },
+      ]);
+      stuck = false;
+      expect(await manage(share, 's1', other)).toMatchObject({
+        status: 'available',
+        volumeSnapshotId: other,
+      });
+    },
+  );
+  expect(marks).toEqual([`on ${cinders}`, `off ${cinders}`, `on ${other}`]);
 });
 
 test('a snapshot whose marks stay is shown as unmanage_error, and unmanaged later', async () => {
