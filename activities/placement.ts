@@ -5,7 +5,7 @@ import {
   WorkflowUpdateFailedError,
   type Client,
 } from '@temporalio/client';
-import { joinUpdate, leaveUpdate, type JoinResult } from '../workflows/messages.js';
+import { joinUpdate, leaveUpdate, type JoinResult, type Leaving } from '../workflows/messages.js';
 import {
   commonInstanceId,
   serviceInstanceWorkflowId,
@@ -106,20 +106,12 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
 
     /**
      * Gives the place back; a workflow that is gone has no place to give back. An instance that serves a share that
-     * was unmanaged stays from then on, until that is managed again and `gone`. Safe to repeat.
+     * was unmanaged stays from then on, until that is managed again, under whatever id, and `gone`. Safe to repeat.
      */
-    async leaveServiceInstance({
-      instanceId,
-      shareId,
-      unmanaged,
-      gone: isGone,
-    }: Place & { unmanaged?: boolean; gone?: boolean }): Promise<void> {
+    async leaveServiceInstance({ instanceId, ...leaving }: Place & Leaving): Promise<void> {
       const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
-      const args: [{ shareId: string; unmanaged?: boolean; gone?: boolean }] = [
-        { shareId, ...(unmanaged && { unmanaged }), ...(isGone && { gone: isGone }) },
-      ];
       try {
-        await handle.executeUpdate(leaveUpdate, { args });
+        await handle.executeUpdate(leaveUpdate, { args: [leaving] });
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
         // It ended, or it continued as new while it was asked.

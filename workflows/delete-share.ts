@@ -41,7 +41,7 @@ export async function deleteShare(input: DeleteShareInput): Promise<void> {
   if (instance) {
     const { instanceId } = instance;
     await leaveServiceInstance.executeWithOptions(step(`leave service instance ${instanceId}`), [
-      { backend, instanceId, shareId, gone: true },
+      { backend, instanceId, shareId, gone: true, ...(location && { path: location.path }) },
     ]);
   }
 }

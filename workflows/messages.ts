@@ -89,14 +89,21 @@ export const joinUpdate = defineUpdate<
   [{ shareId: string; sizeGib?: number; managing?: boolean }]
 >('join');
 
+export interface Leaving {
+  shareId: string;
+  /** It is served from the instance as before. */
+  unmanaged?: boolean;
+  /** Nothing of it is left. */
+  gone?: boolean;
+  /** Where it is, or was, mounted: by that it is known when it was unmanaged before, under whatever id. */
+  path?: string;
+}
+
 /**
- * A share gives its place back. One that was unmanaged is served from the instance as before, which therefore stays
- * from then on. Harmless to repeat.
+ * A share gives its place back. For one that was unmanaged the instance stays, until that was managed again and is
+ * gone. Harmless to repeat.
  */
-export const leaveUpdate = defineUpdate<
-  void,
-  [{ shareId: string; unmanaged?: boolean; gone?: boolean }]
->('leave');
+export const leaveUpdate = defineUpdate<void, [Leaving]>('leave');
 
 /**
  * Looks for a backend's one server for all shares as the configuration now names it, starting its workflow if there

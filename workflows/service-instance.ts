@@ -66,6 +66,8 @@ interface ServiceInstanceState {
   operations: number;
   /** GiB of each share, as it was when it joined. */
   sizes?: Record<string, number>;
+  /** Where the unmanaged shares are mounted. */
+  unmanagedPaths?: Record<string, string | undefined>;
 }
 
 /**
@@ -214,13 +216,17 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     },
   );
 
-  setHandler(leaveUpdate, ({ shareId, unmanaged = false, gone = false }) => {
+  setHandler(leaveUpdate, ({ shareId, unmanaged = false, gone = false, path }) => {
     const wasThere = view.shares.includes(shareId);
     view.shares = view.shares.filter((id) => id !== shareId);
-    if (gone) view.unmanagedShares = unmanagedShares().filter((id) => id !== shareId);
+    // It may have been unmanaged before, under another id.
+    const isIt = (id: string) =>
+      id === shareId || (path !== undefined && state.unmanagedPaths?.[id] === path);
+    if (gone || unmanaged) view.unmanagedShares = unmanagedShares().filter((id) => !isIt(id));
     // A server that was there before stays anyway.
-    if (unmanaged && shareNetwork && !unmanagedShares().includes(shareId)) {
+    if (unmanaged && shareNetwork) {
       view.unmanagedShares = [...unmanagedShares(), shareId];
+      state.unmanagedPaths = { ...state.unmanagedPaths, [shareId]: path };
     }
     // From here on no share can join, as with any deletion; whoever is joining has a place already.
     const unused = view.shares.length === 0 && unmanagedShares().length === 0;

@@ -69,7 +69,7 @@ async function attempt({ state, view, run }: ShareEntity, managed: ManageRequest
 export async function putBack({ state, view, run }: ShareEntity): Promise<void> {
   const { leftover, managed } = state;
   if (leftover === undefined || !managed) return;
-  const job = { ...placeOf(managed), takenOver: leftover, instance: null };
+  const job = { ...placeOf(managed), takenOver: leftover, instance: null, path: null };
   await run(unmanage, job, `Put back what share ${view.id} was to be made of`);
   delete state.leftover;
 }
@@ -132,7 +132,8 @@ export function handleManaging(entity: ShareEntity): void {
     try {
       if (instance) {
         const { instanceId } = instance;
-        const job = { shareId: view.id, backend: view.backend, instanceId, instance };
+        const path = state.location?.path ?? null;
+        const job = { shareId: view.id, backend: view.backend, instanceId, instance, path };
         await run(unmanage, { ...job, takenOver: null }, `Unmanage share ${view.id}`);
       } else {
         await putBack(entity);

@@ -14,10 +14,12 @@ const { releaseShare } = proxyActivities<ExistingShareActivities>(promptCommand)
 export interface UnmanageInput extends GiveBackInput {
   /** Null when it was never taken over in full: then it is put back as it was found. */
   instance: ServiceInstance | null;
+  /** Where it is mounted; null when that is not known. */
+  path: string | null;
 }
 
 /** Takes our marks off a share, which stays in service as it is, and gives its place back. Safe to repeat. */
-export async function unmanage({ instance, ...found }: UnmanageInput): Promise<void> {
+export async function unmanage({ instance, path, ...found }: UnmanageInput): Promise<void> {
   if (!instance) return giveBack(found);
   const { shareId, backend, instanceId } = found;
   await releaseShare.executeWithOptions(step(`forget share ${shareId} on ${instance.address}`), [
@@ -29,6 +31,6 @@ export async function unmanage({ instance, ...found }: UnmanageInput): Promise<v
   );
   await leaveServiceInstance.executeWithOptions(
     step(`give back the place on service instance ${instanceId}, which stays`),
-    [{ backend, instanceId, shareId, unmanaged: true }],
+    [{ backend, instanceId, shareId, unmanaged: true, ...(path !== null && { path }) }],
   );
 }

@@ -442,6 +442,36 @@ test('an unmanaged share is forgotten, untouched, and its instance stays for it'
   expect(calls.filter((name) => touching.includes(name))).toEqual(['formatVolume']);
 });
 
+test('an instance stays for an unmanaged share until that was managed again, under whatever id, and is gone', async () => {
+  await withBackend(
+    {},
+    async (rig, client) => {
+      const { id, serviceInstance } = await created(rig, client);
+      await unmanageIt(client, id);
+      const instanceId = serviceInstance ?? '';
+      const unmanaged = async () => (await client.getInstance(instanceId)).unmanagedShares;
+      const manage = async (path: string) => {
+        const spec = { ...specFor(rig), exportLocation: `10.254.0.5:${path}` };
+        await client.manageShare({ ...spec, serviceInstance: instanceId });
+        await client.waitForShare(spec.id);
+        return spec.id;
+      };
+      // Another one has nothing to do with it.
+      await deleteIt(client, await manage('/srv/other'));
+      expect(await unmanaged()).toEqual([id]);
+
+      const second = await manage('/shares/x');
+      await unmanageIt(client, second);
+      expect(await unmanaged()).toEqual([second]);
+      await deleteIt(client, await manage('/shares/x'));
+      expect(await unmanaged()).toEqual([]);
+      await client.deleteInstance(instanceId);
+      await client.waitUntilInstanceDeleted(instanceId);
+    },
+    {},
+  );
+});
+
 test('a share that is created under the id of an unmanaged one leaves that alone', async () => {
   const { calls } = await withBackend(
     {},
