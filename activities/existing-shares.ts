@@ -26,6 +26,8 @@ export interface ExistingShare {
   section: string | null;
   /** Its lines in fstab. */
   fstab: string[];
+  /** How else its files are reached, by either protocol: `by CIFS as old (/srv/old)`. */
+  elsewhere: string[];
   /** Where its exports are written down. */
   entries: { file: string; text: string }[];
 }
@@ -79,6 +81,7 @@ export function createExistingShareActivities(backends: Backends) {
         exports: facts('export'),
         section: facts('section').map(decode)[0] ?? null,
         fstab: facts('fstab'),
+        elsewhere: facts('elsewhere'),
         entries: facts.named('entry ').map(([file, text]) => ({ file, text: decode(text) })),
       };
     },

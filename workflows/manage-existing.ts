@@ -140,7 +140,7 @@ const invalid = (type: string, reason: string, { id, exportLocation }: ManageReq
 /** Refuses what Hawser could not go on with, naming all of it; answers with the kind of file system. */
 function requireUsable(
   request: ManageRequest,
-  { type, path, fstab }: ExistingShare,
+  { type, path, fstab, elsewhere }: ExistingShare,
   { obstacles }: ExistingAccess,
 ): ShareLocation['fileSystem'] {
   const reasons = [...obstacles];
@@ -154,6 +154,8 @@ function requireUsable(
   }
   const known = type === 'ext4' || type === 'ext3';
   if (!known) reasons.push(`its file system is ${type}, and Hawser's are ext4 and ext3`);
+  // It would be let in by that whatever the share's rules say.
+  reasons.push(...elsewhere.map((way) => `it is exported ${way} too: take that away first`));
   if (reasons.length > 0 || !known) {
     throw invalid('ManageInvalidShare', reasons.join('; '), request);
   }

@@ -21,6 +21,38 @@ entries_of() { # PATH FILE
   done <"$2"
 }
 
+# Whether files of the share can be reached by way of a path.
+leads_there() { [[ ${1%/} == "$path" || $1 == "$path"/* ]]; }
+
+# The ways by Samba other than the share's own, in its registry or in smb.conf.
+samba_elsewhere() {
+  local line name='' at
+  while IFS= read -r line; do
+    if [[ $line =~ ^\[(.+)\]$ ]]; then
+      name=${BASH_REMATCH[1]}
+    elif [[ $line =~ ^[[:space:]]+path\ =\ (.*)$ ]]; then
+      at=${BASH_REMATCH[1]#"$root"}
+      [[ $protocol == CIFS && ${name,,} == "${where,,}" ]] || ! leads_there "$at" ||
+        fact elsewhere "by CIFS as $name ($at)"
+    fi
+  done < <(testparm -s 2>/dev/null </dev/null || :)
+}
+
+# The ways by NFS other than the share's own, in force or written down to be so.
+nfs_elsewhere() {
+  local exported client file
+  while read -r exported client; do
+    exported=${exported#"$root"}
+    [[ $protocol == NFS && ${exported%/} == "$path" ]] || ! leads_there "$exported" ||
+      fact elsewhere "by NFS to ${client%%(*} ($exported)"
+  done < <(exportfs -s 2>/dev/null </dev/null || :)
+  [[ $protocol == CIFS ]] || return 0
+  for file in "$root/etc/exports" "$root"/etc/exports.d/*.exports; do
+    [[ ! -f $file || -z $(entries_of "$path" "$file") ]] ||
+      fact elsewhere "by NFS (in ${file#"$root"})"
+  done
+}
+
 if [[ $protocol == CIFS ]]; then
   shares=$(net conf listshares)
   grep --quiet --fixed-strings --line-regexp --ignore-case -- "$where" <<<"$shares" || exit 0
@@ -56,3 +88,5 @@ if [[ $protocol == NFS ]]; then
     [[ ! -f $file ]] || entries_of "$path" "$file"
   done
 fi
+samba_elsewhere
+nfs_elsewhere

@@ -228,6 +228,45 @@ describe('CIFS', () => {
   });
 });
 
+describe('other ways to the same files are found', () => {
+  test('by Samba to what is exported by NFS, whole or in part, and by NFS to a part of it', async () => {
+    await bench.onHost(host, exportByHand, path, '10.0.0.5(rw,sync)');
+    expect((await look()).elsewhere).toEqual([]);
+    await bench.onHost(host, shareByHand, `Whole-${next}`, path, '10.0.0.5');
+    await bench.onHost(host, shareByHand, `Part-${next}`, `${path}/part`, '10.0.0.5');
+    await bench.onHost(host, shareByHand, `Beside-${next}`, `${path}-beside`, '10.0.0.5');
+    await bench.onHost(host, 'mkdir -p "$r$1"', `${path}/part`);
+    await bench.onHost(host, exportByHand, `${path}/part`, '10.0.0.6(ro,sync)');
+    expect((await look()).elsewhere).toEqual([
+      `by CIFS as Whole-${next} (${path})`,
+      `by CIFS as Part-${next} (${path}/part)`,
+      `by NFS to 10.0.0.6 (${path}/part)`,
+    ]);
+  });
+
+  test('by NFS, in force or only written down, and by another name in Samba', async () => {
+    const name = `Mine-${next}`;
+    await bench.onHost(host, shareByHand, name, path, '10.0.0.5');
+    expect((await look('CIFS', name.toLowerCase())).elsewhere).toEqual([]);
+    await bench.onHost(host, shareByHand, `Second-${next}`, path, '10.0.0.5');
+    await bench.onHost(host, 'exportfs -o rw "10.0.0.5:$r$1"', path);
+    await bench.onHost(
+      host,
+      'echo "$1 10.0.0.6(rw,sync)" >"$r/etc/exports.d/later-$2.exports"',
+      path,
+      `${next}`,
+    );
+    const found = await look('CIFS', name);
+    await bench.onHost(host, 'rm "$r/etc/exports.d/later-$1.exports"; exportfs -r', `${next}`);
+    expect(found.elsewhere).toEqual([
+      `by CIFS as Second-${next} (${path})`,
+      `by NFS to 10.0.0.5 (${path})`,
+      `by NFS (in /etc/exports.d/later-${next}.exports)`,
+    ]);
+    expect(found.entries).toEqual([]);
+  });
+});
+
 describe('the volume', () => {
   const find = (more: { volumeId?: string | null; serial?: string | null } = {}) =>
     bench.steps.findExistingVolume({

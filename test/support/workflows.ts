@@ -124,6 +124,7 @@ const goodSteps: Steps = {
     exports: ['10.0.0.5(rw,sync,no_root_squash)', '10.0.1.0/24(ro,sync,root_squash)'],
     section: null,
     fstab: [],
+    elsewhere: [],
     entries: [],
   }),
   takeOverShare: async () => {},

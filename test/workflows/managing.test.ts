@@ -112,7 +112,15 @@ test.each([
         [step]: async () => {
           if (failing) await fails();
           return step === 'inspectExistingShare'
-            ? { path: '/srv/old', type: 'ext4', section: null, exports: [], fstab: [], entries: [] }
+            ? {
+                path: '/srv/old',
+                type: 'ext4',
+                section: null,
+                exports: [],
+                fstab: [],
+                elsewhere: [],
+                entries: [],
+              }
             : step === 'findExistingVolume'
               ? null
               : [];
@@ -250,9 +258,13 @@ test.each([
     /share mine already/,
   ],
   [{ exports: ['@hosts(rw)'] }, /@hosts/],
+  [
+    { elsewhere: ['by CIFS as old (/srv/old)', 'by CIFS as sub (/srv/old/sub)'] },
+    /by CIFS as old .*by CIFS as sub /,
+  ],
 ])('%j cannot become a share, and nothing is touched', async (found, reason) => {
   const base = { path: '/srv/old', device: '/dev/vdb', uuid: 'u1', sizeBytes: 1, serial: 's' };
-  const lists = { exports: [], section: null, fstab: [], entries: [] };
+  const lists = { exports: [], section: null, fstab: [], elsewhere: [], entries: [] };
   const { calls } = await withBackend(
     { inspectExistingShare: async () => ({ ...base, type: 'ext4', ...lists, ...found }) },
     async (rig, client) => {
