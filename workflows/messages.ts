@@ -89,6 +89,9 @@ export const joinUpdate = defineUpdate<
   [{ shareId: string; sizeGib?: number; managing?: boolean }]
 >('join');
 
+/** A share tells its instance what size it has now: the next one that wants to join is counted with that. */
+export const shareSizedSignal = defineSignal<[{ shareId: string; sizeGib: number }]>('shareSized');
+
 export interface Leaving {
   shareId: string;
   /** It is served from the instance as before. */

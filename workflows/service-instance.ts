@@ -25,6 +25,7 @@ import {
   instanceQuery,
   joinUpdate,
   leaveUpdate,
+  shareSizedSignal,
   type JoinResult,
 } from './messages.js';
 import type { ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
@@ -64,7 +65,7 @@ interface ServiceInstanceState {
   view: ServiceInstanceView;
   instance: ServiceInstance | null;
   operations: number;
-  /** GiB of each share, as it was when it joined. */
+  /** GiB of each share. */
   sizes?: Record<string, number>;
   /** Where the unmanaged shares are mounted. */
   unmanagedPaths?: Record<string, string | undefined>;
@@ -215,6 +216,10 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       },
     },
   );
+
+  setHandler(shareSizedSignal, ({ shareId, sizeGib }) => {
+    state.sizes = { ...state.sizes, [shareId]: sizeGib };
+  });
 
   setHandler(leaveUpdate, ({ shareId, unmanaged = false, gone = false, path }) => {
     const wasThere = view.shares.includes(shareId);

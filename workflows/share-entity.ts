@@ -2,6 +2,7 @@ import {
   ApplicationFailure,
   ParentClosePolicy,
   executeChild,
+  getExternalWorkflowHandle,
   setCurrentDetails,
   upsertMemo,
   upsertSearchAttributes,
@@ -11,6 +12,7 @@ import type { TakenOver } from './give-back.js';
 import {
   inService,
   newShareView,
+  serviceInstanceWorkflowId,
   type ManageRequest,
   type Problem,
   type ServiceInstance,
@@ -18,6 +20,7 @@ import {
   type ShareRequest,
   type ShareView,
 } from './model.js';
+import { shareSizedSignal } from './messages.js';
 import { searchAttributes } from './search-attributes.js';
 
 /** What a share's workflow carries over when it continues as new. */
@@ -119,6 +122,15 @@ export function createShareEntity(request: ShareRequest, state: ShareState) {
       const { instance, location } = state;
       if (!instance) return refuse('ShareNotAvailable', 'it is on no service instance');
       return { instance, location };
+    },
+
+    /** Has its instance count it with the size that it has now. One that is gone counts nothing. */
+    async tellSize(): Promise<void> {
+      const { instance } = state;
+      if (!instance) return;
+      const { id: shareId, sizeGib } = view;
+      const workflow = getExternalWorkflowHandle(serviceInstanceWorkflowId(instance.instanceId));
+      await workflow.signal(shareSizedSignal, { shareId, sizeGib }).catch(() => undefined);
     },
 
     inTurn,

@@ -41,6 +41,7 @@ export async function takeOver(entity: ShareEntity): Promise<void> {
       serviceInstance: instance.instanceId,
       volumeId: location.volumeId,
     });
+    await entity.tellSize();
   } catch (error) {
     view.status = 'manage_error';
     view.error = problemOf(error);

@@ -134,6 +134,7 @@ async function resize(
   const written = rulesToWrite(view);
   const { accessBy } = view;
   const input = { share: request, instance, location, accessBy, rules: written.rules, sizeGib };
+  const { sizeGib: before } = view;
   const wasInService = inService(view.status);
   Object.assign(view, { status: running, error: null });
   try {
@@ -154,6 +155,7 @@ async function resize(
     if (outOfService) view.status = failed;
     return problem;
   } finally {
+    if (view.sizeGib !== before) await entity.tellSize();
     publish();
   }
 }

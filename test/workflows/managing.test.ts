@@ -454,6 +454,20 @@ test('an unmanaged share is forgotten, untouched, and its instance stays for it'
   expect(calls.filter((name) => touching.includes(name))).toEqual(['formatVolume']);
 });
 
+test('what a managed share has counts for those who join its instance', async () => {
+  await withBackend(
+    {},
+    async (rig, client) => {
+      const { serviceInstance } = await created(rig, client);
+      const spec = { ...specFor(rig), serviceInstance: serviceInstance ?? '' };
+      await client.manageShare(spec);
+      expect(await client.waitForShare(spec.id)).toMatchObject({ sizeGib: 3, serviceInstance });
+      expect((await created(rig, client)).serviceInstance).not.toBe(serviceInstance);
+    },
+    { max_share_server_size: 4 },
+  );
+});
+
 test('an instance stays for an unmanaged share until that was managed again, under whatever id, and is gone', async () => {
   await withBackend(
     {},

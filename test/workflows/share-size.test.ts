@@ -63,6 +63,22 @@ async function story(
 const repeated = ['settleVolume', 'measureShare'];
 const intoService = ['settleVolume', 'attachVolume', 'mountShare', 'applyNfsExports'];
 
+test('what a share was extended or shrunk to counts for those who join its instance', async () => {
+  const rig = await createRig(
+    { measureShare: async () => ({ sizeBytes: 4 * GIB, overheadBytes: 5e7, usedBytes: 4096 }) },
+    { max_share_server_size: 4 },
+  );
+  await rig.run(async () => {
+    const share = await availableShare(rig);
+    const joining = async () =>
+      (await (await availableShare(rig)).view()).serviceInstance?.slice(`${rig.backend}-`.length);
+    await extend(share, 4);
+    expect(await joining()).toBe('s1-1');
+    await shrink(share, 1);
+    expect(await joining()).toBe('s1-0');
+  });
+});
+
 describe('extending', () => {
   test('closes the share, grows volume and file system, and opens it to its rules again', async () => {
     const { seen, steps } = cloudOf();
