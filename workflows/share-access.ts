@@ -61,7 +61,7 @@ function handleAllow(entity: ShareEntity): void {
 }
 
 function handleChange(entity: ShareEntity): void {
-  const { view, publish, refuse, inTurn } = entity;
+  const { view, refuse, inTurn } = entity;
 
   const requireThere = (rule: AccessRule) => {
     const there = view.accessRules.includes(rule) && rule.state !== 'denying';
@@ -78,14 +78,7 @@ function handleChange(entity: ShareEntity): void {
         if (rule.state === 'active' && rule.level === level) return { ...rule };
         const former = rule.level;
         Object.assign(rule, { level, state: 'applying' });
-        try {
-          await syncAccess(entity, rule, `Change ${rule.to} from ${former} to ${level}`);
-        } catch (error) {
-          // What failed is not what the next write, for another rule, shall contain.
-          rule.level = former;
-          publish();
-          throw error;
-        }
+        await syncAccess(entity, rule, `Change ${rule.to} from ${former} to ${level}`);
         return { ...rule };
       });
     },
@@ -139,6 +132,7 @@ async function syncAccess(
   try {
     await run(updateAccess, { share: request, instance, location, accessBy, rules }, summary);
   } catch (error) {
+    // It may be in force all the same, its answer lost: what was asked for stays, and the next write settles it.
     if (changed.state !== 'denying') changed.state = 'error';
     publish();
     throw failureOf(problemOf(error));

@@ -55,7 +55,7 @@ describe("a rule's level", () => {
     });
   });
 
-  test('that could not be written is the former one, and a repeat writes the new one', async () => {
+  test('whose writing failed is shown as asked for, in error, and the next write settles it', async () => {
     const { seen, steps } = writer();
     const rig = await createRig(steps);
     await rig.run(async () => {
@@ -64,12 +64,28 @@ describe("a rule's level", () => {
       seen.broken = true;
       expect((await refusal(change(share, '10.0.0.1', 'ro'))).message).toContain('disk full');
       const { accessRules } = await share.until('available');
-      expect(accessRules).toMatchObject([{ level: 'rw', state: 'error' }]);
+      expect(accessRules).toMatchObject([{ level: 'ro', state: 'error' }]);
       seen.broken = false;
       await allow(share, '10.0.0.2');
-      expect(seen.written.at(-1)).toEqual(['10.0.0.1 rw', '10.0.0.2 rw']);
-      await change(share, '10.0.0.1', 'ro');
       expect(seen.written.at(-1)).toEqual(['10.0.0.1 ro', '10.0.0.2 rw']);
+      expect((await share.view()).accessRules).toMatchObject([{ state: 'active' }, {}]);
+    });
+  });
+
+  test('whose writing failed is written by a repeat, or taken back by changing it back', async () => {
+    const { seen, steps } = writer();
+    const rig = await createRig(steps);
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      await allow(share, '10.0.0.1');
+      for (const level of ['ro', 'rw'] as const) {
+        seen.broken = true;
+        await refusal(change(share, '10.0.0.1', 'ro'));
+        seen.broken = false;
+        expect(await change(share, '10.0.0.1', level)).toMatchObject({ level, state: 'active' });
+        expect(seen.written.at(-1)).toEqual([`10.0.0.1 ${level}`]);
+        await change(share, '10.0.0.1', 'rw');
+      }
     });
   });
 
