@@ -306,9 +306,9 @@ export class HawserClient {
    * Throws `ShareNotFound`, `Refused`, `OperationFailed`.
    */
   async denyAccess(shareId: string, idOrAddress: string): Promise<AccessRule> {
-    const rule = parseRule(idOrAddress);
+    const args = { rule: parseRule(idOrAddress), request: randomUUID() };
     return this.#shares.ask(parseShareId(shareId), (share) =>
-      share.executeUpdate(denyAccessUpdate, { args: [{ rule }] }),
+      share.executeUpdate(denyAccessUpdate, { args: [args] }),
     );
   }
 

@@ -31,8 +31,15 @@ export const changeAccessUpdate = defineUpdate<AccessRule, [{ rule: string; leve
   'changeAccess',
 );
 
-/** Takes a rule's id, or whom it names; returns when it no longer lets anyone in. */
-export const denyAccessUpdate = defineUpdate<AccessRule, [{ rule: string }]>('denyAccess');
+export interface DenyRequest {
+  /** A rule's id, or whom it names. */
+  rule: string;
+  /** Chosen by the caller: a request that is sent again, its answer lost, is answered as it was. */
+  request?: string;
+}
+
+/** Returns when the rule no longer lets anyone in. */
+export const denyAccessUpdate = defineUpdate<AccessRule, [DenyRequest]>('denyAccess');
 
 export interface SizeRequest {
   sizeGib: number;

@@ -94,24 +94,40 @@ function handleChange(entity: ShareEntity): void {
   );
 }
 
+/** Who sends a request again does so at once, or not at all. */
+const deniedKept = 20;
+
 function handleDeny(entity: ShareEntity): void {
-  const { view, inTurn } = entity;
+  const { state, view, inTurn } = entity;
+
+  const answered = (request?: string): AccessRule | undefined =>
+    state.denied?.find((one) => one.request === request)?.rule;
+
+  const remember = (request: string | undefined, rule: AccessRule): AccessRule => {
+    if (request !== undefined) {
+      state.denied = [...(state.denied ?? []), { request, rule }].slice(-deniedKept);
+    }
+    return rule;
+  };
 
   setHandler(
     denyAccessUpdate,
-    async ({ rule: text }) => {
+    async ({ rule: text, request }) => {
+      const done = answered(request);
+      if (done) return done;
       const rule = ruleNamed(entity, text);
       return inTurn(async () => {
         requireAvailable(entity);
         // Another request may have taken it away while this one waited.
-        if (!view.accessRules.includes(rule)) return { ...rule };
+        if (!view.accessRules.includes(rule)) return remember(request, { ...rule });
         rule.state = 'denying';
         await syncAccess(entity, rule, `Deny ${rule.to}`);
-        return { ...rule };
+        return remember(request, { ...rule });
       });
     },
     {
-      validator: ({ rule }) => {
+      validator: ({ rule, request }) => {
+        if (answered(request)) return;
         requireAvailable(entity);
         ruleNamed(entity, rule);
       },

@@ -13,6 +13,7 @@ import {
   inService,
   newShareView,
   serviceInstanceWorkflowId,
+  type AccessRule,
   type ManageRequest,
   type Problem,
   type ServiceInstance,
@@ -37,6 +38,8 @@ export interface ShareState {
   exists: boolean;
   /** How the latest change of size ended that somebody may ask for again. */
   answered?: { request: string; problem: Problem | null };
+  /** What was denied of late, latest last, by requests that somebody may send again. */
+  denied?: { request: string; rule: AccessRule }[];
   /** How many operations ran: part of each operation's workflow id. */
   operations: number;
 }

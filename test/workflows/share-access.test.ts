@@ -111,6 +111,33 @@ describe("a rule's level", () => {
   });
 });
 
+test('a denial that is sent again after its share continued as new is answered as it was', async () => {
+  const { seen, steps } = writer();
+  const rig = await createRig(steps);
+  await rig.run(async () => {
+    const share = await availableShare(rig);
+    const denyBy = (request: string) =>
+      share.handle.executeUpdate(denyAccessUpdate, { args: [{ rule: '10.0.0.1', request }] });
+    await allow(share, '10.0.0.1');
+    const { runId } = await share.handle.describe();
+    const answer = await denyBy('first');
+    await expect.poll(async () => (await share.handle.describe()).runId).not.toBe(runId);
+    expect(await denyBy('first')).toEqual(answer);
+    expect((await refusal(denyBy('second'))).type).toBe('RuleNotFound');
+    // It was about the rule that it found, not about what was allowed since.
+    await allow(share, '10.0.0.1');
+    expect(await denyBy('first')).toEqual(answer);
+    expect((await share.until('available')).accessRules).toHaveLength(1);
+    expect(seen.written.at(-1)).toEqual(['10.0.0.1 rw']);
+    // One that failed was not answered for good.
+    seen.broken = true;
+    await refusal(denyBy('third'));
+    seen.broken = false;
+    expect(await denyBy('third')).toMatchObject({ to: '10.0.0.1' });
+    expect((await share.until('available')).accessRules).toEqual([]);
+  });
+});
+
 describe('a CIFS share of a backend with CIFSHelperUserAccess', () => {
   const byUser: Steps = { resolveShareHelper: async () => ({ accessBy: 'user' }) };
 
