@@ -9,6 +9,8 @@ import { rebootServiceInstance } from './reboot-service-instance.js';
 export interface InstanceEntity {
   view: ServiceInstanceView;
   instance: () => ServiceInstance | null;
+  /** Takes note of what was found. */
+  foundAlive: (alive: boolean) => void;
   /** Whether it is on its way out. */
   closing: () => boolean;
   publish: () => void;
@@ -26,8 +28,8 @@ export function oneAtATime(): InstanceEntity['inTurn'] {
   };
 }
 
-/** Answers the requests to look at a running instance and to reboot it. */
-export function handleOperations(entity: InstanceEntity): void {
+/** Answers the requests to look at a running instance and to reboot it; returns the way to look at it. */
+export function handleOperations(entity: InstanceEntity): { look: () => Promise<InstanceHealth> } {
   const { view, publish, run, inTurn } = entity;
   let rebootWanted = false;
 
@@ -48,18 +50,16 @@ export function handleOperations(entity: InstanceEntity): void {
     return instance;
   };
 
-  setHandler(
-    ensureInstanceUpdate,
-    async () =>
-      inTurn(async () => {
-        const input = { instance: requireRunning() };
-        const health = await run(ensureServiceInstance, input, `Ensure ${view.id}`);
-        if (view.status === 'active') view.error = problemIn(health);
-        publish();
-        return health;
-      }),
-    { validator: () => void requireRunning() },
-  );
+  const look = async (): Promise<InstanceHealth> =>
+    inTurn(async () => {
+      const input = { instance: requireRunning() };
+      const health = await run(ensureServiceInstance, input, `Ensure ${view.id}`);
+      if (view.status === 'active') view.error = problemIn(health);
+      entity.foundAlive(health.alive);
+      publish();
+      return health;
+    });
+  setHandler(ensureInstanceUpdate, look, { validator: () => void requireRunning() });
 
   setHandler(
     rebootInstanceUpdate,
@@ -76,6 +76,7 @@ export function handleOperations(entity: InstanceEntity): void {
           if (status === 'active') {
             view.error = problemIn(report);
           }
+          entity.foundAlive(true);
           return report;
         } catch (error) {
           view.error = problemOf(error);
@@ -103,6 +104,7 @@ export function handleOperations(entity: InstanceEntity): void {
       },
     },
   );
+  return { look };
 }
 
 /** What it lacks; it stays active, for shares may be in service all the same. */

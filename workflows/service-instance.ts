@@ -69,6 +69,8 @@ interface ServiceInstanceState {
   sizes?: Record<string, number>;
   /** Where the unmanaged shares are mounted. */
   unmanagedPaths?: Record<string, string | undefined>;
+  /** False when it was found dead: no share is put there. */
+  alive?: boolean;
 }
 
 /**
@@ -136,6 +138,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       const instance = await findOrMake();
       requireSameServer(state, instance);
       state.instance = instance;
+      state.alive = true;
       Object.assign(view, {
         status: 'active',
         serverId: instance.serverId,
@@ -174,12 +177,50 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     const taken = view.shares.reduce((sum, id) => sum + (state.sizes?.[id] ?? 0), 0);
     return taken + sizeGib > (options.maxSizeGib ?? Infinity);
   };
+  const requireStaying = (shareId: string): void => {
+    if (!deleteWanted && view.status !== 'deleting' && view.status !== 'deleted') return;
+    // Not for ever: the next attempt finds it gone and starts a new one.
+    throw ApplicationFailure.create({
+      type: 'InstanceClosing',
+      message: `Service instance ${instanceId} is being removed; share ${shareId} waits for a new one`,
+    });
+  };
+
+  const { look } = handleOperations({
+    view,
+    instance: () => state.instance,
+    foundAlive: (alive) => {
+      state.alive = alive;
+    },
+    closing: () => deleteWanted,
+    publish,
+    run,
+    inTurn,
+  });
+
+  const foundDead = () => state.alive === false;
+  let lookingAtDead: Promise<unknown> | undefined;
+  /** One that was found dead may have come back since. */
+  const isDead = async (): Promise<boolean> => {
+    if (!foundDead()) return false;
+    lookingAtDead ??= look()
+      .catch(() => undefined)
+      .finally(() => (lookingAtDead = undefined));
+    await lookingAtDead;
+    return foundDead();
+  };
+
   const settled = () => view.status !== 'creating' && view.status !== 'rebooting';
 
   setHandler(
     joinUpdate,
-    async ({ shareId, sizeGib = 0 }): Promise<JoinResult> => {
+    async ({ shareId, sizeGib = 0, managing = false }): Promise<JoinResult> => {
       if (!shareNetwork && view.status === 'error') await lookAgain();
+      const dead = !view.shares.includes(shareId) && (await isDead());
+      requireStaying(shareId);
+      // A share that is there already, or has no other place to go to, gets to know why it can't be.
+      if (dead && (managing || !shareNetwork) && view.error) throw failureOf(view.error);
+      if (dead) return { full: true };
       if (!view.shares.includes(shareId)) {
         const closed = shareNetwork !== null && view.status === 'error';
         const full = view.shares.length >= view.maxShares || tooLarge(sizeGib);
@@ -206,13 +247,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
             'ShareExists',
           );
         }
-        if (deleteWanted || view.status === 'deleting' || view.status === 'deleted') {
-          // Not for ever: the next attempt finds it gone and starts a new one.
-          throw ApplicationFailure.create({
-            type: 'InstanceClosing',
-            message: `Service instance ${instanceId} is being removed; share ${shareId} waits for a new one`,
-          });
-        }
+        requireStaying(shareId);
       },
     },
   );
@@ -273,15 +308,6 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       { summary: `check the image requirements of ${instanceId}` },
       [{ host: state.instance }],
     );
-  });
-
-  handleOperations({
-    view,
-    instance: () => state.instance,
-    closing: () => deleteWanted,
-    publish,
-    run,
-    inTurn,
   });
 
   setHandler(

@@ -8,7 +8,12 @@ import {
   leaveUpdate,
   rebootInstanceUpdate,
 } from '../../workflows/messages.js';
-import type { RebootType } from '../../workflows/model.js';
+import {
+  commonInstanceId,
+  serviceInstanceId,
+  serviceInstanceWorkflowId,
+  type RebootType,
+} from '../../workflows/model.js';
 import {
   beginShare,
   instanceHandle,
@@ -27,6 +32,52 @@ const reboot = async (rig: Rig, type: RebootType = 'SOFT') =>
 const broken = (type: string, message: string) => async () => {
   throw ApplicationFailure.nonRetryable(message, type);
 };
+
+test('an instance that was found dead gets no new share until it is found alive', async () => {
+  let dead = false;
+  const rig = await createRig({
+    requireServer: async () => {
+      if (dead) await broken('ServerFailed', 'Server v1 is gone')();
+    },
+  });
+  await rig.run(async () => {
+    const placeOf = async () => {
+      const share = await makeShare(rig);
+      return (await share.view()).serviceInstance;
+    };
+    const first = await placeOf();
+    dead = true;
+    expect(await ensure(rig)).toMatchObject({ alive: false });
+    const [second, third] = await Promise.all([placeOf(), placeOf()]);
+    expect(second).toBe(serviceInstanceId(rig.backend, 's1', 1));
+    expect(third).toBe(second);
+    // Whoever comes looks again: it may be back without anybody having said so.
+    dead = false;
+    expect(await placeOf()).toBe(first);
+  });
+});
+
+test('a server for all that was found dead says so to a new share', async () => {
+  const rig = await createRig(
+    {
+      resolveShareNetwork: async () => null,
+      requireServer: broken('ServerFailed', 'Server c1 is SHUTOFF'),
+    },
+    { driver_handles_share_servers: false },
+  );
+  await rig.run(async () => {
+    await makeShare(rig, { shareNetwork: null });
+    const workflowId = serviceInstanceWorkflowId(commonInstanceId(rig.backend));
+    await rig.client.workflow.getHandle(workflowId).executeUpdate(ensureInstanceUpdate);
+    const share = await beginShare(rig, { shareNetwork: null });
+    const { error } = await share.until('error');
+    expect(error).toMatchObject({
+      type: 'InstanceUnhealthy',
+      message: expect.stringContaining('Server c1 is SHUTOFF') as string,
+    });
+  });
+  expect(rig.calls).not.toContain('attachVolume');
+});
 
 test('a healthy instance is told to be so, check by check', async () => {
   const checks = [{ name: 'nfsd', ok: true, detail: '3 4', fix: '' }];
