@@ -22,6 +22,7 @@ export const failureTypes = {
   FlavorNotFound: 'operator',
   QuotaExceeded: 'operator',
   NoFreeServiceSubnet: 'operator',
+  SubnetsOverlap: 'operator',
   ServerFailed: 'operator',
   ServerNotFound: 'operator',
   HostKeyUnknown: 'operator',

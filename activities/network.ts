@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import { HostInterfaceNotReady, HostInterfaceUnusable } from '../host-interface/errors.js';
 import { isHostPort, releaseHostPorts } from '../host-interface/index.js';
-import { OpenStackError, isNotFound } from '../openstack/errors.js';
+import { OpenStackError } from '../openstack/errors.js';
 import type { Network, NewPort, Port, Subnet } from '../openstack/network.js';
 import type { ShareNetwork } from '../workflows/model.js';
 import type { Backend, Backends } from './backend.js';
@@ -10,12 +10,14 @@ import { passing, permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
 import { adminSubnet, layoutOf } from './instance-layout.js';
 import { isOurs, mark } from './marks.js';
+import { ensureRouterInterface, subnetsOnRouter } from './router-interfaces.js';
 import {
   deleteInstanceGroups,
   ensureInstanceGroups,
   type InstanceGroups,
 } from './security-groups.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
+import { unlessGone } from './unless-gone.js';
 
 export type NetworkActivities = ReturnType<typeof createNetworkActivities>;
 
@@ -263,17 +265,7 @@ function missingPort(instanceId: string): never {
   throw new Error(`Service instance ${instanceId} would have no port`);
 }
 
-/** What another instance, on its way out, took away meanwhile is made again by the next attempt. */
-async function unlessGone<T>(request: Promise<T>): Promise<T> {
-  try {
-    return await request;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    throw passing('CloudBusy', String(error));
-  }
-}
-
-/** The same for an address of a subnet of ours: that it is gone, Neutron calls a bad request. */
+/** `unlessGone` for an address of a subnet of ours: that it is gone, Neutron calls a bad request. */
 async function unlessSubnetGone<T>(
   network: NetworkApi,
   subnetId: string | null,
@@ -380,12 +372,11 @@ async function createServiceSubnet(
 ): Promise<Subnet> {
   const { service_network_cidr: whole, service_network_division_mask: mask } = options;
   const firstFree = async () => {
-    const taken = await cloud.network.listSubnets({ network_id: service.id });
-    return freeSubnets(
-      whole,
-      mask,
-      taken.map((subnet) => subnet.cidr),
-    ).next().value;
+    const onNetwork = await cloud.network.listSubnets({ network_id: service.id });
+    // Another backend may have a service network with the same addresses, and a subnet of it on this router.
+    const onRouter = await subnetsOnRouter(cloud.network, shareNetwork.routerId);
+    const taken = [...onNetwork, ...onRouter].map((subnet) => subnet.cidr);
+    return freeSubnets(whole, mask, taken).next().value;
   };
   for (let cidr = await firstFree(); cidr;) {
     try {
@@ -413,7 +404,7 @@ async function createServiceSubnet(
   }
   throw permanent(
     'NoFreeServiceSubnet',
-    `Every /${mask} of ${whole} is in use on network ${service.name} (${service.id}); widen service_network_cidr or delete unused service instances`,
+    `Every /${mask} of ${whole} is in use on network ${service.name} (${service.id}) or on the share network's router; widen service_network_cidr or delete unused service instances`,
   );
 }
 
@@ -469,26 +460,5 @@ async function tidyThisHost({ hostInterface, name }: Backend): Promise<void> {
       error instanceof HostInterfaceNotReady || error instanceof HostInterfaceUnusable;
     if (!ofThisHost) throw error;
     log.warn('tidying the interfaces of this host failed', { error, backend: name });
-  }
-}
-
-/** The way between the service subnet and the tenant's, where there is one. */
-async function ensureRouterInterface(
-  network: NetworkApi,
-  routerId: string | null,
-  subnet: Subnet,
-): Promise<void> {
-  if (routerId === null) return;
-  const interfaces = await network.listPorts({ device_id: routerId, network_id: subnet.networkId });
-  const present = interfaces.some(({ fixedIps }) =>
-    fixedIps.some((ip) => ip.subnetId === subnet.id),
-  );
-  if (present) return;
-  try {
-    await unlessGone(network.addRouterInterface(routerId, { subnetId: subnet.id }));
-  } catch (error) {
-    // 400: another instance of the same share network was faster. Anything else shows at the next look.
-    if (!(error instanceof OpenStackError && error.status === 400)) throw error;
-    throw passing('CloudBusy', error.message);
   }
 }

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, type LogEntry } from '@temporalio/worker';
+import { mark } from '../../activities/marks.js';
 import { createNetworkActivities } from '../../activities/network.js';
 import { HostInterfaceNotReady, HostInterfaceUnusable } from '../../host-interface/errors.js';
 import { ensureHostPort } from '../../host-interface/host-port.js';
@@ -313,6 +314,60 @@ describe('the service network', () => {
     const [left] = await serviceNetworks();
     expect((await bench.steps.ensureServiceNetwork(ref)).networkId).toBe(left?.id);
     expect(await counts()).toEqual([1, 1, 1]);
+  });
+
+  describe('of a second backend with the same addresses, on the same router,', () => {
+    let second: Bench;
+    let theirs: { backend: string; shareNetwork: ShareNetwork };
+    beforeEach(async () => {
+      second = await rig.addBackend();
+      theirs = { backend: second.backend, shareNetwork };
+    });
+
+    /** As it would be if both had looked for free addresses at the same moment. */
+    async function madeAtTheSameMoment() {
+      const { network } = rig.operator;
+      await bench.steps.ensureServiceNetwork(ref);
+      const name = second.options.service_network_name;
+      const { id: networkId } = await network.createNetwork({
+        name,
+        description: mark('service_network', second.backend),
+      });
+      return network.createSubnet({
+        name: `hawser-${shareNetwork.id}`,
+        description: mark('share_network', shareNetwork.id),
+        networkId,
+        cidr: '10.254.0.0/28',
+        ipVersion: 4,
+      });
+    }
+
+    test('takes others', async () => {
+      const first = await bench.steps.ensureServiceNetwork(ref);
+      expect(first.cidr).toBe('10.254.0.0/28');
+      const made = await second.steps.ensureServiceNetwork(theirs);
+      expect(made.cidr).toBe('10.254.0.16/28');
+      expect(await second.steps.ensureServiceNetwork(theirs)).toEqual(made);
+    });
+
+    test('that was faster is made way for', async () => {
+      const { id } = await madeAtTheSameMoment();
+      const failure = await failureOf(second.steps.ensureServiceNetwork(theirs));
+      expect(failure).toMatchObject({ type: 'CloudBusy', nonRetryable: false });
+      const made = await second.steps.ensureServiceNetwork(theirs);
+      expect(made.cidr).toBe('10.254.0.16/28');
+      expect(await rig.operator.network.findSubnet(id)).toBeUndefined();
+    });
+
+    test('that somebody put on the router beside a subnet in use is named with it', async () => {
+      const { id, networkId } = await madeAtTheSameMoment();
+      const [onRouter] = (await serviceParts()).subnets;
+      await rig.operator.network.createPort({ networkId, fixedIps: [{ subnetId: id }] });
+      const failure = await failureOf(second.steps.ensureServiceNetwork(theirs));
+      expect(failure).toMatchObject({ type: 'SubnetsOverlap', nonRetryable: true });
+      expect(failure.message).toContain(id);
+      expect(failure.message).toContain(onRouter?.id);
+    });
   });
 
   test('has no room for one share network more than its prefix holds', async () => {
