@@ -105,6 +105,29 @@ describe('QEMU hosts', () => {
     expect(await hosts.consoleLog('vm')).toEqual(expect.any(String));
   });
 
+  it('start no SSH server before they have read the host key that they shall have', async () => {
+    const key = '/etc/ssh/ssh_host_ed25519_key';
+    const told = await output(
+      client,
+      `drive=/dev/disk/by-label/config-2 limit=/run/systemd/system/service-image-metadata.service.d
+       mkdir -p $limit
+       printf '[Service]\nTimeoutStartSec=3\n' >$limit/test.conf
+       systemctl daemon-reload
+       rm ${key} ${key}.pub
+       mv $drive $drive.away
+       systemctl restart service-image-metadata 2>/dev/null || systemctl is-active ssh || :
+       ls ${key} 2>/dev/null || :
+       mv $drive.away $drive
+       rm -r $limit
+       systemctl daemon-reload
+       for try in {1..100}; do ! systemctl -q is-active ssh || break; sleep 0.5; done
+       systemctl is-active ssh`,
+    );
+    expect(told).toBe('inactive\nactive\n');
+    const another = await login(hosts, serverPort);
+    another.end();
+  });
+
   it('have no link to the network namespace of the machine', async () => {
     expect((await namespaces()).length).toBeGreaterThan(3);
     expect(mentions(await lines('ip', '-o', 'link'), ourPrefix())).toEqual([]);
