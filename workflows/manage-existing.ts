@@ -11,11 +11,13 @@ import type { ExistingVolume, ExistingVolumeActivities } from '../activities/exi
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
 import { cloudCall, entityCall, promptCommand } from './activity-options.js';
-import { accessOfExports, accessOfSection, type ExistingAccess } from './existing-access.js';
+import { accessOfExports, type ExistingAccess } from './existing-access.js';
+import { accessOfSection } from './existing-samba-access.js';
 import { giveBack, takingOverSignal, type TakenOver } from './give-back.js';
 import {
   commonInstanceId,
   type AccessRule,
+  type AccessType,
   type ExportLocation,
   type ManageRequest,
   type ServiceInstance,
@@ -40,6 +42,7 @@ export interface ManagedShare {
   sizeGib: number;
   volumeSizeGib: number | null;
   exportLocations: ExportLocation[];
+  accessBy: AccessType;
   accessRules: AccessRule[];
   notes: string[];
 }
@@ -88,7 +91,7 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
     if (volume) await requireNobodys(request, volume);
 
     const { path } = existing;
-    const rules = access.rules;
+    const { accessBy, rules } = access;
     takenOver = { host, existing, volume };
     await tellShare(takenOver);
     // Of two shares that are asked for at once, the lock on the instance decides which of them it is.
@@ -108,8 +111,8 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
     };
     const apply = protocol === 'CIFS' ? applyCifsShare : applyNfsExports;
     const exportLocations = await apply.executeWithOptions(
-      step(`export by ${protocol} to ${rules.length} address(es), as before`),
-      [{ host, shareId, location, rules }],
+      step(`export by ${protocol} to ${rules.length} ${inWords[accessBy]}, as before`),
+      [{ host, shareId, location, accessBy, rules }],
     );
     return {
       instance: host,
@@ -118,7 +121,8 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
       sizeGib: volume?.sizeGib ?? Math.ceil(existing.sizeBytes / 2 ** 30),
       volumeSizeGib: volume?.sizeGib ?? null,
       exportLocations,
-      accessRules: rules.map((rule) => ({ id: uuid4(), type: 'ip', ...rule, state: 'active' })),
+      accessBy,
+      accessRules: rules.map((rule) => ({ id: uuid4(), type: accessBy, ...rule, state: 'active' })),
       notes: [...access.notes, ...notesOn(request, existing, volume, exportLocations)],
     };
   });
@@ -130,6 +134,8 @@ async function tellShare(takenOver: TakenOver): Promise<void> {
   if (!parent) return;
   await getExternalWorkflowHandle(parent.workflowId).signal(takingOverSignal, takenOver);
 }
+
+const inWords = { ip: 'address(es)', user: 'user(s)' };
 
 const accessOf = ({ section, exports }: ExistingShare): ExistingAccess =>
   section === null ? accessOfExports(exports) : accessOfSection(section);

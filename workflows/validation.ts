@@ -200,8 +200,8 @@ const words = { ip: 'addresses', user: 'users' };
 const namesOf = {
   NFS: { ip: 'the rules of an NFS share name addresses', user: 'this share takes rules for users' },
   CIFS: {
-    ip: 'the rules of this CIFS share name addresses (its backend made it with CIFSHelperIPAccess)',
-    user: 'the rules of this CIFS share name users (its backend made it with CIFSHelperUserAccess)',
+    ip: 'the rules of this CIFS share name addresses (as CIFSHelperIPAccess has them)',
+    user: 'the rules of this CIFS share name users (as CIFSHelperUserAccess has them)',
   },
 };
 

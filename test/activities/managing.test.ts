@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ExistingShare } from '../../activities/existing-shares.js';
 import { deviceSerial } from '../../activities/share-paths.js';
 import type { InstanceHost } from '../../workflows/model.js';
+import { accessOfSection } from '../../workflows/existing-samba-access.js';
 import { exportByHand, mountByHand, shareByHand } from '../support/existing-share.js';
 import {
   bootInstance,
@@ -219,6 +220,39 @@ describe('CIFS', () => {
       expect((await files()).split('\n').sort(), round).toEqual(before.split('\n').sort());
     }
   });
+
+  test.each([
+    [
+      'users',
+      [
+        { to: 'EXAMPLE\\bob', level: 'ro' as const },
+        { to: 'alice', level: 'rw' as const },
+      ],
+    ],
+    ['nobody', []],
+  ])(
+    'one of ours that is open to %s, let go of and found again, has the same rules',
+    async (_, rules) => {
+      const accessBy = 'user';
+      const location = { volumeId, path, exportName: `Ours-${next}`, fileSystem: 'ext4' as const };
+      const apply = (found: ReturnType<typeof accessOfSection>) =>
+        bench.steps.applyCifsShare({ host, shareId, location, ...found });
+      await apply({ accessBy, rules, obstacles: [], notes: [] });
+      await bench.steps.releaseShare({ host, shareId });
+      const before = await files();
+      const access = accessOfSection((await look('CIFS', location.exportName)).section ?? '');
+      expect({ ...access, rules: access.rules.toSorted((a, b) => (a.to < b.to ? -1 : 1)) }).toEqual(
+        {
+          accessBy,
+          rules,
+          obstacles: [],
+          notes: [],
+        },
+      );
+      await apply(access);
+      expect((await files()).split('\n').sort()).toEqual(before.split('\n').sort());
+    },
+  );
 
   test('what is not in the registry is no share', async () => {
     expect(await failureOf(look('CIFS', 'nothing'))).toMatchObject({

@@ -9,9 +9,22 @@ import { createUndoStack } from '../../dev/undo-stack.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import { logInToGuest } from '../contract/guest.js';
 import { output } from '../devcloud/host-session.js';
-import { endToEnd, hawser as hawserOf, pathOf, refused, size } from '../support/end-to-end.js';
+import {
+  endToEnd,
+  hawser as hawserOf,
+  pathOf,
+  readOnly,
+  refused,
+  size,
+} from '../support/end-to-end.js';
 import { bootExistingServer, existingBackend, existingServer } from '../support/existing-server.js';
-import { exportByHand, mountByHand, shareByHand } from '../support/existing-share.js';
+import {
+  exportByHand,
+  mountByHand,
+  shareByHand,
+  shareForUsersByHand,
+} from '../support/existing-share.js';
+import { makeUsers } from '../support/samba-users.js';
 
 const hostKey = generateHostKey();
 const story = endToEnd({ moreBackends: () => ({ existing: existingBackend(hostKey) }) });
@@ -73,11 +86,15 @@ const listOrRetry = async (location: string): Promise<string> =>
   });
 
 /** Mounts and lists the share time and again while something happens; rejects when it stops to work. */
-async function whileRead<T>(location: string, happening: Promise<T>): Promise<T> {
+async function whileRead<T>(
+  location: string,
+  happening: Promise<T>,
+  list: (location: string) => Promise<string> = listOrRetry,
+): Promise<T> {
   const state = { over: false };
   const result = happening.finally(() => (state.over = true));
   do {
-    expect(await listOrRetry(location)).toContain('old-file');
+    expect(await list(location)).toContain('old-file');
     await sleep(500);
   } while (!state.over);
   return result;
@@ -219,6 +236,36 @@ describe('what was exported by hand', () => {
     await hawser('share delete e2e-projects');
     await expect(story.friend.list(smb)).rejects.toThrow();
     expect(await onGuest('net conf listshares')).not.toContain('Projects');
+  });
+
+  test('by Samba for users becomes a share with their rules, time and again', async () => {
+    const smb = `\\\\${existingServer.address}\\Homes`;
+    const as = (name: string) => story.friend.as({ name, password: `${name}-7-lantern` });
+    const id = await volumeByHand('by hand for users');
+    await onGuest(mountByHand, id.slice(0, 20), '/srv/homes');
+    for (const name of ['alice', 'bob']) await onGuest(makeUsers, name, `${name}-7-lantern`);
+    await onGuest(shareForUsersByHand, 'Homes', '/srv/homes', 'alice bob', 'alice');
+    const reading = <T>(happening: Promise<T>) =>
+      whileRead(smb, happening, (at) => as('bob').list(at));
+    const takeOver = async (shareId: string) => {
+      const manageIt = `share manage --backend existing --protocol CIFS --id ${shareId}`;
+      const managed = await reading(hawser<ShareView>(manageIt, '--export-location', smb));
+      expect(managed.accessBy).toBe('user');
+      return managed.accessRules
+        .map(({ type, to, level, state }) => [type, to, level, state].join(' '))
+        .toSorted();
+    };
+    const rules = ['user alice rw active', 'user bob ro active'];
+
+    expect(await takeOver('e2e-homes')).toEqual(rules);
+    const { written, read } = await as('alice').writeAndRead(smb, size);
+    expect(read).toBe(written);
+    await expect(as('bob').writeAndRead(smb, size)).rejects.toThrow(readOnly);
+    await reading(hawser('share unmanage e2e-homes'));
+    expect(await takeOver('e2e-homes-again')).toEqual(rules);
+    await hawser('access deny e2e-homes-again bob');
+    await expect(as('bob').list(smb)).rejects.toThrow(refused);
+    await hawser('share delete e2e-homes-again');
   });
 });
 

@@ -8,6 +8,7 @@ import {
   endToEnd,
   hawser as hawserOf,
   pathOf,
+  readOnly,
   refused,
   size,
 } from '../support/end-to-end.js';
@@ -20,7 +21,6 @@ const hawser = async <T = ShareView>(line: string, ...more: string[]) =>
 
 /** A share without a rule is none at all to Samba. */
 const closed = /NT_STATUS_BAD_NETWORK_NAME|NT_STATUS_ACCESS_DENIED/;
-const readOnly = /NT_STATUS_ACCESS_DENIED|NT_STATUS_MEDIA_WRITE_PROTECTED/;
 
 interface Written {
   share: ShareView;

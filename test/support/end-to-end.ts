@@ -21,6 +21,9 @@ export const shareNetwork = 'demo-net/demo-subnet';
 /** By the protocols' own words: a tool that is missing or a network that is down is no refusal. */
 export const refused = /MNT3ERR_ACCES|NT_STATUS_ACCESS_DENIED/;
 
+/** What Samba tells somebody who may read and tries to write. */
+export const readOnly = /NT_STATUS_ACCESS_DENIED|NT_STATUS_MEDIA_WRITE_PROTECTED/;
+
 /** Bytes that a client writes and reads. */
 export const size = 1_000_000;
 

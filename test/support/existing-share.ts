@@ -21,6 +21,13 @@ export const exportByHand = `
   exportfs -r
 `;
 
+/** Samba's share `$1` at path `$2`, where those of the users `$3` write who are among `$4`. */
+export const shareForUsersByHand = `
+  net conf addshare "$1" "$r$2" writeable=n guest_ok=n
+  net conf setparm "$1" "valid users" "$3"
+  net conf setparm "$1" "write list" "$4"
+`;
+
 /** Samba's share `$1` at path `$2`, open to the addresses `$3`. */
 export const shareByHand = `
   net conf addshare "$1" "$r$2" writeable=y guest_ok=y

@@ -4,7 +4,8 @@ import { openBackend } from '../../worker/backends.js';
 import { loadConfig } from '../../worker/config.js';
 import type { EndToEnd } from './end-to-end.js';
 
-const script = `
+/** Makes users of Samba's of names and passwords, `$1 $2`, `$3 $4` and so on. */
+export const makeUsers = `
 while [[ $# -ge 2 ]]; do
   id "$1" >/dev/null 2>&1 || useradd --no-create-home --shell /usr/sbin/nologin "$1"
   printf '%s\\n%s\\n' "$2" "$2" | smbpasswd -s -a "$1"
@@ -26,7 +27,7 @@ export async function addSambaUsers(
   const backend = openBackend(config, environment.configPath);
   try {
     const args = users.flatMap(({ name, password }) => [name, password]);
-    const command = { name: 'add-samba-users', script, args, timeoutMs: 60_000 };
+    const command = { name: 'add-samba-users', script: makeUsers, args, timeoutMs: 60_000 };
     await backend.ssh.run({ address, hostKey: metadata['hawser:host_key'] ?? '' }, command);
   } finally {
     backend.ssh.close();

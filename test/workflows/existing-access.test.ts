@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { accessOfExports, accessOfSection } from '../../workflows/existing-access.js';
+import { accessOfExports } from '../../workflows/existing-access.js';
+import { accessOfSection } from '../../workflows/existing-samba-access.js';
 import { exportedName, validateExportLocation } from '../../workflows/validation.js';
 
 const ours =
@@ -78,9 +79,53 @@ describe("a section of Samba's registry", () => {
 
   test('what it had beyond ours is told', () => {
     const { notes } = accessOfSection(
-      section('read only = no', 'hosts allow = 10.0.0.5', 'create mask = 0660'),
+      section(...open, 'hosts allow = 10.0.0.5', 'create mask = 0660'),
     );
     expect(notes).toEqual(['the share had create mask = 0660, which Hawser does not keep']);
+  });
+
+  test('whose clients log in becomes rules for its users, each at the level that Samba gives him', () => {
+    const lists = [
+      'valid users = alice, EXAMPLE\\bob carol dave Alice',
+      'read list = carol dave',
+      'write list = ALICE dave somebody',
+    ];
+    const levels = (...more: string[]) =>
+      accessOfSection(section(...lists, ...more)).rules.map(({ to, level }) => `${to} ${level}`);
+    const read = ['alice rw', 'EXAMPLE\\bob ro', 'carol ro', 'dave rw'];
+    expect(levels('read only = yes')).toEqual(read);
+    expect(levels()).toEqual(read);
+    expect(levels('read only = no')).toEqual(read.with(1, 'EXAMPLE\\bob rw'));
+    expect(accessOfSection(section(...lists, 'create mask = 0755'))).toMatchObject({
+      accessBy: 'user',
+      obstacles: [],
+      notes: [],
+    });
+    expect(accessOfSection(section(...lists, 'force user = nas')).notes).toEqual([
+      'the share had force user = nas, which Hawser does not keep',
+    ]);
+  });
+
+  test('whose clients log in, and that is shut, has rules for nobody', () => {
+    const nobody = { accessBy: 'user', rules: [], obstacles: [], notes: [] };
+    expect(accessOfSection(section('available = no', 'read only = yes'))).toEqual(nobody);
+    expect(accessOfSection(section('available = no', 'valid users = alice'))).toEqual(nobody);
+  });
+
+  test.each([
+    [['hosts allow = 10.0.0.5'], /addresses count too.*\(hosts allow = 10\.0\.0\.5\)/],
+    [['hosts deny = ALL'], /addresses count too.*\(hosts deny = ALL\)/],
+    [['invalid users = bob'], /tells its users apart.*\(invalid users = bob\)/],
+    [['admin users = bob'], /tells its users apart.*\(admin users = bob\)/],
+    [['valid users = alice @staff'], /valid users have @staff/],
+    [['valid users = alice +staff'], /valid users have \+staff/],
+    [['valid users = %S'], /valid users have %S/],
+    [['write list = &staff'], /write list have &staff/],
+    [['valid users = "Alice Smith"'], /valid users have "Alice/],
+    [['valid users ='], /whoever can log in/],
+  ])('%j stands in the way of users', (lines, reason) => {
+    const { obstacles } = accessOfSection(section('valid users = alice', ...lines));
+    expect(obstacles).toContainEqual(expect.stringMatching(reason));
   });
 
   test.each([

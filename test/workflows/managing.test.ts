@@ -80,6 +80,58 @@ test('what is exported becomes a share with its rules, and a repeat is the same 
   expect(calls.filter((name) => [...undos, ...touching].includes(name))).toEqual([]);
 });
 
+test('a share of Samba’s whose clients log in becomes one with rules for users', async () => {
+  const section = [
+    '[Old]',
+    '\tpath = /srv/old',
+    '\tread only = yes',
+    '\tvalid users = alice bob',
+    '\twrite list = alice',
+  ].join('\n');
+  const written: unknown[] = [];
+  await withBackend(
+    {
+      inspectExistingShare: async () => ({
+        path: '/srv/old',
+        device: '/dev/vdb',
+        type: 'ext4',
+        uuid: 'u1',
+        sizeBytes: 900_000_000,
+        serial: 'vol1',
+        exports: [],
+        section,
+        fstab: [],
+        elsewhere: [],
+        entries: [],
+      }),
+      applyCifsShare: async ({ accessBy, rules }) => {
+        written.push({ accessBy, rules: rules.map(({ to, level }) => `${to} ${level}`) });
+        return [];
+      },
+    },
+    async (rig, client) => {
+      const spec = {
+        ...specFor(rig),
+        protocol: 'CIFS',
+        exportLocation: '\\\\10.254.0.5\\Old',
+      } as const;
+      await client.manageShare(spec);
+      expect(await client.waitForShare(spec.id)).toMatchObject({
+        accessBy: 'user',
+        accessRules: [
+          { type: 'user', to: 'alice', level: 'rw', state: 'active' },
+          { type: 'user', to: 'bob', level: 'ro', state: 'active' },
+        ],
+      });
+      await client.denyAccess(spec.id, 'bob');
+    },
+  );
+  expect(written).toEqual([
+    { accessBy: 'user', rules: ['alice rw', 'bob ro'] },
+    { accessBy: 'user', rules: ['alice rw'] },
+  ]);
+});
+
 test('the size is that of the file system where no volume is', async () => {
   const { calls } = await withBackend(
     { findExistingVolume: async () => null },

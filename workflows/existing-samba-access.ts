@@ -1,0 +1,148 @@
+/** Who is let in to a share of Samba's that was there before, as pure functions. */
+import { addressOf, type ExistingAccess } from './existing-access.js';
+import type { AccessLevel } from './model.js';
+import { canonicalSubject, sameSubject } from './validation.js';
+
+/** By lower-case name; what is not there is as Samba has it by default. */
+type Section = Map<string, string>;
+
+/** Of a section as `net conf showshare` shows it. */
+export function accessOfSection(text: string): ExistingAccess {
+  const section: Section = new Map(
+    text.split('\n').flatMap((line) => {
+      const [, key, value] = /^\s*([^[=#;]+?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+      return key === undefined || value === undefined ? [] : [[key.toLowerCase(), value] as const];
+    }),
+  );
+  // A guest is let in by his address, who is none logs in.
+  const access = isOn(section, 'guest ok') ? accessByAddress(section) : accessByUser(section);
+  return isOff(section, 'available') ? { ...access, rules: [] } : access;
+}
+
+const isOn = (section: Section, key: string): boolean =>
+  /^(yes|true|1|on)$/i.test(section.get(key) ?? '');
+const isOff = (section: Section, key: string): boolean =>
+  /^(no|false|0|off)$/i.test(section.get(key) ?? '');
+const wordsOf = (section: Section, key: string): string[] =>
+  (section.get(key) ?? '').split(/[\s,]+/).filter(Boolean);
+
+const usualParameters = [
+  'path',
+  'read only',
+  'guest ok',
+  'guest only',
+  'browseable',
+  'hosts allow',
+  'hosts deny',
+  'available',
+  'valid users',
+  'read list',
+  'write list',
+  'invalid users',
+  'admin users',
+];
+
+const notesOn = (section: Section, ours: Record<string, string> = {}): string[] =>
+  [...section]
+    .filter(([key, value]) => !usualParameters.includes(key) && ours[key] !== value)
+    .map(([key, value]) => `the share had ${key} = ${value}, which Hawser does not keep`);
+
+const obstacleOf = (section: Section, key: string, why: string): string[] =>
+  wordsOf(section, key).length > 0 ? [`${why} (${key} = ${section.get(key)})`] : [];
+
+const tellsApart = 'it tells its users apart, and rules do not';
+
+function accessByAddress(section: Section): ExistingAccess {
+  const { addresses, obstacles } = hostsIn(section);
+  for (const key of ['valid users', 'invalid users', 'read list', 'write list', 'admin users']) {
+    obstacles.push(...obstacleOf(section, key, tellsApart));
+  }
+  // Samba's own default is read only.
+  if (!isOff(section, 'read only')) {
+    obstacles.push('it is read only, and rules for addresses give rw: set read only = no');
+  }
+  return {
+    accessBy: 'ip',
+    rules: addresses.map((to) => ({ to, level: 'rw' })),
+    obstacles,
+    notes: notesOn(section),
+  };
+}
+
+function accessByUser(section: Section): ExistingAccess {
+  const obstacles = [
+    ...['hosts allow', 'hosts deny'].flatMap((key) =>
+      obstacleOf(
+        section,
+        key,
+        'its clients log in and their addresses count too, but rules name either: clear this one, or set guest ok = yes',
+      ),
+    ),
+    ...['invalid users', 'admin users'].flatMap((key) => obstacleOf(section, key, tellsApart)),
+    ...['valid users', 'read list', 'write list'].flatMap((key) =>
+      wordsOf(section, key)
+        .filter((word) => userOf(word) === undefined)
+        .map((word) => `its ${key} have ${word}, and rules are for users one by one`),
+    ),
+  ];
+  const valid = wordsOf(section, 'valid users');
+  // To Samba an empty list is everybody.
+  if (valid.length === 0 && !isOff(section, 'available')) {
+    obstacles.push('it lets in whoever can log in: say in valid users who may come in');
+  }
+  const listed = (key: string, to: string) => wordsOf(section, key).some((one) => same(one, to));
+  const levelOf = (to: string): AccessLevel => {
+    if (listed('write list', to)) return 'rw';
+    return listed('read list', to) || !isOff(section, 'read only') ? 'ro' : 'rw';
+  };
+  const users = valid.filter((to, at) => valid.findIndex((one) => same(one, to)) === at);
+  return {
+    accessBy: 'user',
+    rules: users.map((to) => ({ to, level: levelOf(to) })),
+    obstacles,
+    notes: notesOn(section, { 'create mask': '0755' }),
+  };
+}
+
+const same = (one: string, other: string): boolean =>
+  sameSubject({ type: 'user', to: one }, { type: 'user', to: other });
+
+/** Undefined for groups, patterns and names that no rule can have. */
+function userOf(word: string): string | undefined {
+  try {
+    return canonicalSubject('user', word);
+  } catch {
+    return undefined;
+  }
+}
+
+function hostsIn(section: Section): { addresses: string[]; obstacles: string[] } {
+  const allow = section.get('hosts allow');
+  const deny = section.get('hosts deny')?.trim() ?? '';
+  if (allow === undefined) {
+    if (deny === '') return { addresses: ['0.0.0.0/0', '::/0'], obstacles: [] };
+    if (/^(ALL|0\.0\.0\.0\/0)$/i.test(deny)) return { addresses: [], obstacles: [] };
+  }
+  const obstacles: string[] = [];
+  if (deny !== '' && !/^(ALL|0\.0\.0\.0\/0)$/i.test(deny)) {
+    obstacles.push(`it shuts out some (hosts deny = ${deny}): say in hosts allow who may come in`);
+  }
+  const addresses = (allow ?? '').split(/[\s,]+/).flatMap((word) => {
+    if (word === '' || /^(127\.|localhost$|::1$)/.test(word)) return [];
+    if (/^ALL$/i.test(word)) return ['0.0.0.0/0', '::/0'];
+    const to = addressOf(beginningOf(word));
+    if (to === undefined) {
+      obstacles.push(`it lets in ${word} (hosts allow), and rules are for addresses and prefixes`);
+    }
+    return to === undefined ? [] : [to];
+  });
+  return { addresses: [...new Set(addresses)], obstacles };
+}
+
+/** Samba takes `10.0.` for all addresses that begin so. */
+function beginningOf(word: string): string {
+  if (!/^(\d+\.){1,3}$/.test(word)) return word;
+  const parts = word.split('.').filter(Boolean);
+  const address = [...parts, '0', '0', '0'].slice(0, 4).join('.');
+  return `${address}/${parts.length * 8}`;
+}
