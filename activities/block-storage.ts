@@ -4,6 +4,7 @@ import type { Cloud } from '../openstack/index.js';
 import { fillTemplate, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
+import { deletedServersOf } from './server-off.js';
 import { waitUntil } from './wait.js';
 
 export type BlockStorageActivities = ReturnType<typeof createBlockStorageActivities>;
@@ -200,7 +201,8 @@ export function createBlockStorageActivities(backends: Backends) {
         what: `The volume of share ${spec.shareId}`,
         look: async () => {
           const volumes = await volumesOf(spec);
-          for (const { id, status } of volumes) {
+          for (const volume of volumes) {
+            const { id, status } = volume;
             if (status === 'error_deleting') {
               throw permanent(
                 'VolumeFailed',
@@ -208,6 +210,10 @@ export function createBlockStorageActivities(backends: Backends) {
               );
             }
             if (deletable.has(status)) await deleteOne(cloud, spec.shareId, id);
+            if (status !== 'in-use') continue;
+            for (const server of await deletedServersOf({ cloud }, volume)) {
+              await cloud.compute.detachVolume(server.id, id);
+            }
           }
           return volumes;
         },

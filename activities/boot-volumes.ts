@@ -2,6 +2,7 @@ import type { NewVolume, Volume } from '../openstack/block-storage.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { deletedServersOf } from './server-off.js';
 import { waitUntil } from './wait.js';
 
 export type BootVolumeActivities = ReturnType<typeof createBootVolumeActivities>;
@@ -87,6 +88,10 @@ export function createBootVolumeActivities(backends: Backends) {
               );
             } else if (deletable.has(volume.status)) {
               await blockStorage.deleteVolume(volume.id);
+            } else {
+              for (const { id } of await deletedServersOf(backend, volume)) {
+                await backend.cloud.compute.forceDeleteServer(id);
+              }
             }
           }
           return volumes;

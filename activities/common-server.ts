@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Server } from '../openstack/compute.js';
+import { isDeleted, type Server } from '../openstack/compute.js';
 import type { Backend, Backends } from './backend.js';
 import { hostKeyTag } from './compute.js';
 import { permanent } from './failures.js';
@@ -18,7 +18,7 @@ export function createCommonServerActivities(backends: Backends) {
       const { cloud, options } = backends(name);
       const wanted = options.service_instance_name_or_id ?? '';
       const byId = await cloud.compute.findServer(wanted);
-      if (byId) return { serverId: byId.id };
+      if (byId && !isDeleted(byId)) return { serverId: byId.id };
       const [server, ...others] = await cloud.compute.listServers({ name: wanted });
       if (!server) {
         throw permanent(

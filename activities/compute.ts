@@ -1,4 +1,4 @@
-import type { Flavor, Server } from '../openstack/compute.js';
+import { isDeleted, type Flavor, type Server } from '../openstack/compute.js';
 import { OpenStackError, unlessNotFound } from '../openstack/errors.js';
 import type { Image } from '../openstack/image.js';
 import { generateHostKey } from '../ssh/host-key.js';
@@ -46,7 +46,9 @@ export function createComputeActivities(backends: Backends) {
   const serversOf = async ({ backend, instanceId }: InstanceRef): Promise<Server[]> => {
     const { compute } = backends(backend).cloud;
     const named = await compute.listServers({ nameContains: instanceId });
-    return named.filter(({ metadata }) => metadata[instanceTag] === instanceId);
+    return named.filter(
+      (server) => server.metadata[instanceTag] === instanceId && !isDeleted(server),
+    );
   };
 
   return {
@@ -120,6 +122,7 @@ export function createComputeActivities(backends: Backends) {
         look: () => cloud.compute.getServer(serverId),
         describe: ({ status, taskState }) => [status, taskState].filter(Boolean).join(' '),
         done: ({ status, fault }) => {
+          if (isDeleted({ status })) throw goneFailure(instanceId, serverId);
           if (status === 'ERROR') {
             throw permanent(
               'ServerFailed',
@@ -133,24 +136,21 @@ export function createComputeActivities(backends: Backends) {
       });
     },
 
-    /** False when Nova does not know the server any more. */
+    /** False when Nova does not know the server any more, or only keeps it for a while after its deletion. */
     async serverExists({ backend, serverId }: { backend: string; serverId: string }) {
       const server = await backends(backend).cloud.compute.findServer(serverId);
-      return server !== undefined && !['DELETED', 'SOFT_DELETED'].includes(server.status);
+      return server !== undefined && !isDeleted(server);
     },
 
     /** Fails with `ServerFailed` unless Nova has the server ACTIVE, and says how it stands. Changes nothing. */
     async requireServer({ backend, instanceId, serverId }: InstanceRef & { serverId: string }) {
       const server = await backends(backend).cloud.compute.findServer(serverId);
-      const which = `Server ${serverId} of service instance ${instanceId}`;
-      if (!server || server.status.endsWith('DELETED')) {
-        throw permanent('ServerFailed', `${which} is gone: delete its shares, then the instance`);
-      }
+      if (!server || isDeleted(server)) throw goneFailure(instanceId, serverId);
       if (server.status !== 'ACTIVE') {
         const why = server.fault ? `: ${server.fault.message}` : '';
         throw permanent(
           'ServerFailed',
-          `${which} is ${server.status}${why}. Bring it back with: hawser instance reboot ${instanceId} --hard`,
+          `Server ${serverId} of service instance ${instanceId} is ${server.status}${why}. Bring it back with: hawser instance reboot ${instanceId} --hard`,
         );
       }
     },
@@ -173,6 +173,7 @@ export function createComputeActivities(backends: Backends) {
       const actions = await compute.listActions(serverId);
       if (actions.some((one) => one.action === 'reboot' && !seen.includes(one.requestId))) return;
       const { status } = await compute.getServer(serverId);
+      if (isDeleted({ status })) throw goneFailure(instanceId, serverId);
       if (type === 'SOFT' && status !== 'ACTIVE') {
         throw permanent(
           'ServerFailed',
@@ -190,6 +191,7 @@ export function createComputeActivities(backends: Backends) {
         look: () => cloud.compute.getServer(serverId),
         describe: ({ status, taskState }) => [status, taskState].filter(Boolean).join(' '),
         done: ({ status, taskState, fault }) => {
+          if (isDeleted({ status })) throw goneFailure(instanceId, serverId);
           if (status === 'ERROR' && !taskState) {
             throw permanent(
               'ServerFailed',
@@ -214,11 +216,9 @@ export function createComputeActivities(backends: Backends) {
       await waitUntil({
         what: `The server of service instance ${ref.instanceId}`,
         look: async () => {
-          const servers = (await serversOf(ref)).filter(
-            ({ status }) => !status.endsWith('DELETED'),
-          );
+          const servers = await serversOf(ref);
           for (const { id, taskState } of servers) {
-            if (taskState === 'deleting') continue;
+            if (taskState?.endsWith('deleting')) continue;
             await refuseWithVolumes(backend, ref.instanceId, id);
             await compute.deleteServer(id);
           }
@@ -286,6 +286,12 @@ export function createComputeActivities(backends: Backends) {
     },
   };
 }
+
+const goneFailure = (instanceId: string, serverId: string) =>
+  permanent(
+    'ServerFailed',
+    `Server ${serverId} of service instance ${instanceId} is gone: delete its shares, then the instance`,
+  );
 
 const useHard = (instanceId: string): string =>
   `Restart it whatever it does with: hawser instance reboot ${instanceId} --hard`;

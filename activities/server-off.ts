@@ -1,5 +1,7 @@
+import { isDeleted, type Server } from '../openstack/compute.js';
 import type { InstanceHost } from '../workflows/model.js';
-import type { Backends } from './backend.js';
+import type { Volume } from '../openstack/block-storage.js';
+import type { Backend, Backends } from './backend.js';
 
 /** Nova's words for a server whose guest does nothing; in ERROR it may, but nobody can rely on it. */
 const off = new Set(['SHUTOFF', 'PAUSED', 'SUSPENDED', 'SHELVED', 'SHELVED_OFFLOADED', 'ERROR']);
@@ -10,5 +12,17 @@ const off = new Set(['SHUTOFF', 'PAUSED', 'SUSPENDED', 'SHELVED', 'SHELVED_OFFLO
  */
 export async function isOff(backends: Backends, { backend, serverId }: InstanceHost) {
   const server = await backends(backend).cloud.compute.findServer(serverId);
-  return !server || server.status.endsWith('DELETED') || off.has(server.status);
+  return !server || isDeleted(server) || off.has(server.status);
+}
+
+/** The servers of a volume that Nova keeps for a while after their deletion: they would keep it as long. */
+export async function deletedServersOf(
+  { cloud }: Pick<Backend, 'cloud'>,
+  { attachments }: Volume,
+): Promise<Server[]> {
+  const ids = attachments.flatMap(({ serverId }) => serverId ?? []);
+  const servers = await Promise.all(ids.map((id) => cloud.compute.findServer(id)));
+  return servers.filter(
+    (server): server is Server => server !== undefined && isDeleted(server) && !server.taskState,
+  );
 }

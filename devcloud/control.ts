@@ -14,7 +14,7 @@ import { defaultSettings, getSetting, type SettingName } from './settings.js';
  * What no real cloud has: knobs for tests and demos, without a token, on loopback only.
  *
  *   GET    /devcloud/latencies            milliseconds by transition; PUT changes those given
- *   GET    /devcloud/settings             {tokenSeconds}; PUT changes those given
+ *   GET    /devcloud/settings             {tokenSeconds, softDelete}; PUT changes those given
  *   GET    /devcloud/quotas               limits by project and service
  *   PUT    /devcloud/quotas               {project, service: compute|volume|network, limits}; project is an id or a name
  *   DELETE /devcloud/tokens               every token becomes invalid at once

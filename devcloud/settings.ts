@@ -9,6 +9,8 @@ export interface Setting {
 export const defaultSettings = {
   /** How long a new token is good for, in seconds. */
   tokenSeconds: 3600,
+  /** 1: a deleted server is put aside, as with Nova's `reclaim_instance_interval`, and goes by forceDelete only. */
+  softDelete: 0,
 };
 
 export type SettingName = keyof typeof defaultSettings;

@@ -37,6 +37,10 @@ export const serverSchema = z
     ),
   }));
 
+/** Nova's `reclaim_instance_interval` keeps what was deleted for a while, switched off, with its volumes. */
+export const isDeleted = ({ status }: Pick<Server, 'status'>): boolean =>
+  status === 'DELETED' || status === 'SOFT_DELETED';
+
 export const keypairSchema = z
   .object({ name: z.string(), public_key: z.string(), fingerprint: z.string() })
   .transform(({ name, public_key, fingerprint }) => ({ name, publicKey: public_key, fingerprint }));

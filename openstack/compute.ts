@@ -16,6 +16,7 @@ import {
 import { path } from './query.js';
 import type { Requester } from './session.js';
 
+export { isDeleted } from './compute-types.js';
 export type {
   Flavor,
   Keypair,
@@ -73,7 +74,11 @@ export function createCompute(requester: Requester) {
     updateServerMetadata: async (id: string, metadata: Record<string, string>): Promise<void> =>
       nova.send('POST', path`/servers/${id}/metadata`, { body: { metadata } }),
 
+    /** Returns at once. Nova may only put it aside for a while: see `isDeleted`. */
     deleteServer: async (id: string): Promise<void> => nova.remove(path`/servers/${id}`),
+
+    /** Returns at once. Ends a server that was deleted and is kept for a while, too. */
+    forceDeleteServer: async (id: string): Promise<void> => act(id, { forceDelete: null }),
 
     rebootServer: async (id: string, type: 'SOFT' | 'HARD'): Promise<void> =>
       act(id, { reboot: { type } }),

@@ -22,7 +22,7 @@ export interface Keypair {
   createdAt: string;
 }
 
-export type VmState = 'building' | 'active' | 'stopped' | 'error';
+export type VmState = 'building' | 'active' | 'stopped' | 'error' | 'soft-delete';
 
 export interface ServerNetwork {
   networkId?: string;

@@ -54,6 +54,7 @@ export function listServers(cloud: Cloud, request: FastifyRequest): Server[] {
   const known = { ...filters, ...((caller.isAdmin || minor >= 83) && adminFilters) };
   const rows = cloud.tables.servers.where(
     (row) =>
+      row.vmState !== 'soft-delete' &&
       (project === null || row.projectId === project) &&
       [...new Set(query.keys())].every(
         (key) => known[key]?.(row, query.getAll(key), cloud) ?? true,

@@ -75,6 +75,11 @@ export function serverJobs(cloud: Cloud): void {
     settle(cloud, id, { vmState: 'stopped', powerState: shutDown });
   });
 
+  step('server.put_aside', async ({ id }) => {
+    await hosts.stopServer(id, 'hard');
+    settle(cloud, id, { vmState: 'soft-delete', powerState: shutDown });
+  });
+
   step('server.reboot', async (server, data) => {
     if (await hosts.isRunning(server.id)) {
       await hosts.rebootServer(server.id, data.how === 'HARD' ? 'hard' : 'soft');

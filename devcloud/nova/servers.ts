@@ -8,6 +8,7 @@ import type { Cloud } from '../cloud.js';
 import { randomSecret } from '../keystone/secrets.js';
 import { createServer } from './create-server.js';
 import { conflict } from '../api/errors.js';
+import { getSetting } from '../settings.js';
 import { serverNotFound } from './errors.js';
 import type { Server } from './rows.js';
 import { changeServer } from './server-jobs.js';
@@ -82,9 +83,21 @@ export function serverRoutes(app: FastifyInstance, cloud: Cloud): void {
   );
 
   app.delete<OnePath>('/servers/:id', operation('server.delete'), ({ caller, params }, reply) => {
-    deleteServer(cloud, findServer(cloud, caller, params.id));
+    const server = findServer(cloud, caller, params.id);
+    const aside = getSetting(cloud.tables.settings, 'softDelete') > 0 && server.launchedAt !== null;
+    if (aside) putAside(cloud, server);
+    else deleteServer(cloud, server);
     return reply.status(204).send();
   });
+}
+
+/** Switched off and out of every list, with its ports and volumes, until it is restored or deleted by force. */
+function putAside(cloud: Cloud, server: Server): void {
+  if (server.locked) throw conflict(`Instance ${server.id} is locked`);
+  if (server.taskState?.endsWith('deleting')) return;
+  cloud.jobs.cancel(server.id);
+  changeServer(cloud, server.id, { taskState: 'soft-deleting' });
+  cloud.jobs.schedule('server.put_aside', server.id, { transition: 'server.delete' });
 }
 
 /** Whatever the server is doing, it stops doing it; repeated, nothing more happens. */

@@ -22,6 +22,7 @@ const vmStatus: Record<Server['vmState'], string> = {
   active: 'ACTIVE',
   stopped: 'SHUTOFF',
   error: 'ERROR',
+  'soft-delete': 'SOFT_DELETED',
 };
 
 export const statusOf = ({ vmState, taskState }: Server): string =>

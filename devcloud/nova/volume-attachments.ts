@@ -93,7 +93,7 @@ export function volumeAttachmentRoutes(app: FastifyInstance, cloud: Cloud): void
       const volume = findVolume(cloud, caller, params.volumeId);
       const mapping = find(server, volume.id);
       if (mapping.bootIndex === 0) throw badRequest('Cannot detach a root device volume');
-      mustBe(server, ['active', 'stopped'], 'detach_volume');
+      mustBe(server, ['active', 'stopped', 'soft-delete'], 'detach_volume');
       beginDetaching(cloud, volume);
       cloud.jobs.schedule('volume.detach', server.id, { data: { mappingId: mapping.id } });
       return reply.status(202).send();

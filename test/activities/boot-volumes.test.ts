@@ -166,6 +166,17 @@ describe("an instance's boot volume", () => {
     await gone(volumeId);
   });
 
+  test('goes with its server, also where Nova keeps that for a while', async () => {
+    await rig.devcloud.control('PUT', '/settings', { softDelete: 1 });
+    const { volumeId, serverId } = await boot();
+    expect(await bench.retried.deleteServer(ref)).toEqual({ hasBootVolume: true });
+    expect(await rig.operator.compute.getServer(serverId)).toMatchObject({
+      status: 'SOFT_DELETED',
+    });
+    await bench.steps.removeBootVolume({ ...ref, evenIfKept: false });
+    await gone(volumeId);
+  });
+
   test('is kept where it shall be, and is not taken for that of the next instance', async () => {
     await begin({ service_instance_boot_volume_delete_on_termination: false });
     const first = await boot();

@@ -93,6 +93,7 @@ test('no such server, and several of one name, are said to be so', async () => {
   const { keyName } = await rig.operator.compute.getServer(host.serverId);
   const images = await maker.steps.resolveImageAndFlavor(maker);
   const shareNetwork = await rig.addShareNetwork(maker, '10.22.0.0/24');
+  const made: string[] = [];
   for (const instanceId of ['twin-1', 'twin-2']) {
     const { portIds } = await maker.steps.ensureServerPort({
       backend: maker.backend,
@@ -100,12 +101,25 @@ test('no such server, and several of one name, are said to be so', async () => {
       instanceId,
     });
     const twin = { ...images, name: 'twin', portIds, keyName: keyName ?? '' };
-    await rig.operator.compute.createServer(twin);
+    made.push((await rig.operator.compute.createServer(twin)).id);
   }
   const twins = await existing({ service_instance_name_or_id: 'twin' });
   expect(await failureOf(twins.steps.findCommonServer(twins))).toMatchObject({
     type: 'AmbiguousName',
     message: expect.stringMatching(/2 servers.*, /) as string,
+  });
+
+  const [first = '', second = ''] = made;
+  const status = async () => (await rig.operator.compute.getServer(second)).status;
+  await expect.poll(status).toBe('ACTIVE');
+  await rig.devcloud.control('PUT', '/settings', { softDelete: 1 });
+  await rig.operator.compute.deleteServer(second);
+  await expect.poll(status).toBe('SOFT_DELETED');
+  await rig.devcloud.reset();
+  expect(await twins.steps.findCommonServer(twins)).toEqual({ serverId: first });
+  const putAside = await existing({ service_instance_name_or_id: second });
+  expect(await failureOf(putAside.steps.findCommonServer(putAside))).toMatchObject({
+    type: 'ServerNotFound',
   });
 });
 

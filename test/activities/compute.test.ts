@@ -4,6 +4,7 @@ import { IMAGE_PASSWORD } from '../../devcloud/hosts/simulated/ssh-server.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import type { ShareNetwork } from '../../workflows/model.js';
 import {
+  attachShare,
   bootServer,
   failureOf,
   startActivityRig,
@@ -150,6 +151,43 @@ describe("an instance's server", () => {
     expect(await keypair()).toBeUndefined();
     expect(await bench.steps.serverExists(server)).toBe(false);
     await bench.steps.deleteServer(ref);
+  });
+
+  test('that Nova keeps for a while after its deletion counts as gone', async () => {
+    await rig.devcloud.control('PUT', '/settings', { softDelete: 1 });
+    const { portIds, ...addresses } = await bench.steps.ensureServerPort({ ...ref, shareNetwork });
+    const first = await bench.steps.ensureServer({ ...ref, ...images, portIds });
+    const host = { ...ref, ...addresses, ...first };
+    await bench.steps.waitForServer(host);
+    const share = await attachShare(bench, host, `on-${ref.instanceId}`);
+    await rig.operator.compute.deleteServer(first.serverId);
+    await expect
+      .poll(async () => (await rig.operator.compute.getServer(first.serverId)).status)
+      .toBe('SOFT_DELETED');
+
+    const { steps } = bench;
+    for (const step of [
+      steps.requireServer(host),
+      steps.waitForServer(host),
+      steps.waitForReboot(host),
+      steps.rebootServer({ ...host, type: 'HARD', seen: [] }),
+    ]) {
+      expect(await failureOf(step)).toMatchObject({
+        type: 'ServerFailed',
+        nonRetryable: true,
+        message: expect.stringContaining('is gone') as string,
+      });
+    }
+    await bench.steps.applyNfsExports({ host, shareId: share.shareId, rules: [], forGood: true });
+    await bench.steps.unmountShare({ host, shareId: share.shareId });
+    expect(await bench.steps.serverExists(host)).toBe(false);
+    await bench.steps.deleteVolume({ ...ref, ...share });
+    expect(await rig.operator.blockStorage.findVolume(share.volumeId)).toBeUndefined();
+
+    await bench.steps.deleteServer(ref);
+    await bench.steps.deleteServerPort(ref);
+    const second = await bench.steps.ensureServer(await serverSpec());
+    expect(second.serverId).not.toBe(first.serverId);
   });
 
   test('of another instance stays, though its id begins alike', async () => {

@@ -140,6 +140,20 @@ describe('a server', () => {
     await demo.neutron('DELETE', `/ports/${own}`);
   });
 
+  test('is put aside where the cloud keeps what was deleted, until it is deleted by force', async () => {
+    await cloud.control('PUT', '/settings', { softDelete: 1 });
+    const id = await running({ metadata: { kept: 'yes' } });
+    const listed = async () => JSON.stringify((await demo.nova('GET', '/servers')).body);
+    for (const round of ['first', 'second']) {
+      expect((await demo.nova('DELETE', `/servers/${id}`)).status, round).toBe(204);
+    }
+    await until(() => show(id), 'server.status', 'SOFT_DELETED');
+    expect(await listed()).not.toContain(id);
+    expect((await act(id, { reboot: { type: 'HARD' } })).status).toBe(409);
+    await act(id, { forceDelete: null });
+    await untilGone(() => show(id));
+  });
+
   test('can be deleted while it is built', async () => {
     await cloud.slow('server.create');
     const own = await newPort();

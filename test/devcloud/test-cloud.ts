@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { createHosts } from '../../devcloud/hosts/create-hosts.js';
 import { defaultLatencies } from '../../devcloud/latencies.js';
 import { startDevcloud } from '../../devcloud/server.js';
+import { defaultSettings } from '../../devcloud/settings.js';
 
 export interface Answer {
   status: number;
@@ -47,6 +48,7 @@ export async function startTestCloud({
       call('PUT', `${cloud.url}/devcloud/latencies`, { body: { [transition]: 700 } }),
     reset: async () => {
       await call('PUT', `${cloud.url}/devcloud/latencies`, { body: latencies });
+      await call('PUT', `${cloud.url}/devcloud/settings`, { body: defaultSettings });
       await call('DELETE', `${cloud.url}/devcloud/faults`);
     },
     control: (method: Method, path: string, body?: unknown) =>

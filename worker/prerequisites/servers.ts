@@ -1,3 +1,4 @@
+import { isDeleted } from '../../openstack/compute.js';
 import { makesServers, textOf, type Check } from './finding.js';
 
 /** The image that service instances boot from: there once, and active. */
@@ -37,7 +38,8 @@ export const checkExistingServer: Check = async ({ config, cloud }) => {
   const option = 'service_instance_name_or_id';
   const wanted = textOf(config, option);
   if (makesServers(config) || wanted === undefined) return [];
-  if (await cloud.compute.findServer(wanted)) return [];
+  const byId = await cloud.compute.findServer(wanted);
+  if (byId && !isDeleted(byId)) return [];
   const named = await cloud.compute.listServers({ name: wanted });
   if (named.length === 1) return [];
   if (named.length > 1) {
