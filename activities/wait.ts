@@ -1,4 +1,4 @@
-import { Context, sleep } from '@temporalio/activity';
+import { Context, log, sleep } from '@temporalio/activity';
 import { permanent, type FailureType } from './failures.js';
 import { reportProgress } from './progress.js';
 
@@ -17,10 +17,14 @@ interface Wait<T> {
   advice?: string;
 }
 
-/** Polls with growing intervals (0.2 s to 2 s) until `done`. Safe to repeat. */
+/**
+ * Polls with growing intervals (0.2 s to 2 s) until `done`, through whatever states come meanwhile, and logs each. Safe
+ * to repeat.
+ */
 export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
   let watchedMs = watchedBefore();
   let last = Date.now();
+  let known = '';
   for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 1.3, 2000)) {
     const seen = await wait.look();
     if (wait.done(seen)) return seen;
@@ -33,6 +37,9 @@ export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
         `${wait.what} is still ${state} after ${Math.round(wait.limitMs / 1000)} s${wait.advice ? `. ${wait.advice}` : ''}`,
       );
     }
+    // Of a state that nobody here knows there is no more to tell.
+    if (state !== known) log.info(`${wait.what} is ${state}, waiting`);
+    known = state;
     reportProgress({ state, watchedMs });
     await sleep(pauseMs);
   }

@@ -12,3 +12,13 @@ test('an agent is given up before a login by SSH is, so that the reason is told'
     message: expect.stringMatching(/host-1.*port-1.*DOWN/),
   });
 });
+
+test('a status that nobody has heard of is waited through', async () => {
+  const port = { id: 'port-1', status: 'DOWN' } as Port;
+  const seen = ['IN-LIMBO', 'ACTIVE'];
+  const network = {
+    getPort: async () => ({ ...port, status: seen.shift() }),
+  } as unknown as Networks;
+  await waitForAgent(network, port, 'host-1', new AbortController().signal);
+  expect(seen).toEqual([]);
+});

@@ -218,9 +218,17 @@ function wrapped(
   return Object.fromEntries(entries) as Activities;
 }
 
+/** What the steps of this process said, oldest first. */
+export const logged: string[] = [];
+
+const logger = new DefaultLogger('INFO', ({ level, message }) => {
+  logged.push(message);
+  if (level === 'ERROR') process.stderr.write(`${message}\n`);
+});
+
 /** With the worker's own interceptors, so that failures are typed as in production. */
 function attempt(step: Step, args: unknown[], number = 1): Promise<unknown> {
-  const options = { interceptors: [activityInterceptors], logger: new DefaultLogger('ERROR') };
+  const options = { interceptors: [activityInterceptors], logger };
   return new MockActivityEnvironment({ attempt: number }, options).run(step, ...args);
 }
 
