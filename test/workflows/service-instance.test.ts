@@ -46,6 +46,21 @@ test('shares that come at once wait for one instance, and the next one takes ove
   expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(2);
 });
 
+test('the volume of the first share is made while its instance is being set up', async () => {
+  let made = () => {};
+  const volume = new Promise<void>((resolve) => (made = resolve));
+  const rig = await createRig({
+    waitForServer: () => volume,
+    ensureVolume: async () => {
+      made();
+      return { volumeId: 'vol1', volumeSizeGib: 1 };
+    },
+  });
+  await rig.run(async () => {
+    expect((await runCreate(rig)).location.volumeId).toBe('vol1');
+  });
+});
+
 test('an instance takes no more GiB than max_share_server_size, and a share that no instance may take is refused', async () => {
   const rig = await createRig({}, { max_share_server_size: 5 });
   await rig.run(async () => {
