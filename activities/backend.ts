@@ -33,6 +33,9 @@ export interface BackendOptions extends CommonServerOptions {
   share_mount_path: string;
   share_volume_fstype: 'ext4' | 'ext3';
   set_zero_reserved_blocks: boolean;
+  /** Octal. */
+  share_root_mode: string;
+  nfs_root_squash: boolean;
   /** A protocol without a helper is not served. */
   share_helpers: Partial<Record<Protocol, ShareHelper>>;
   volume_name_template: string;

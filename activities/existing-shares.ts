@@ -22,6 +22,8 @@ export interface ExistingShare {
   serial: string | null;
   /** What the NFS server exports of it: `CLIENT(options)` each. */
   exports: string[];
+  /** Whether its backend makes root on a client nobody; without it, not. */
+  rootSquash?: boolean;
   /** Its section in Samba's registry, null where it has none. */
   section: string | null;
   /** Its lines in fstab. */
@@ -79,6 +81,7 @@ export function createExistingShareActivities(backends: Backends) {
         sizeBytes: Number(facts('size')[0]),
         serial: facts('serial')[0] ?? null,
         exports: facts('export'),
+        rootSquash: backends(host.backend).options.nfs_root_squash,
         section: facts('section').map(decode)[0] ?? null,
         fstab: facts('fstab'),
         elsewhere: facts('elsewhere'),
@@ -91,7 +94,8 @@ export function createExistingShareActivities(backends: Backends) {
      * entries elsewhere, all at once for clients. Safe to repeat. `ManageInvalidShare` if it is another share's.
      */
     async takeOverShare({ host, shareId, existing, rules }: TakeOver & { rules: Access[] }) {
-      const clients = exportClients(rules).map((client) => client.join(' '));
+      const { options } = backends(host.backend);
+      const clients = exportClients(rules, options).map((client) => client.join(' '));
       const { path, uuid, type, section, entries } = existing;
       const exported = section === null ? clients.join('\n') : '';
       await refusedAsInvalid(

@@ -94,8 +94,8 @@ export function createFileSystemActivities(backends: Backends) {
     },
 
     /**
-     * Mounts the volume, now and after each reboot, and says where; the root of a new file system is everybody's to
-     * write to. What somebody else has mounted there is left alone. Safe to repeat.
+     * Mounts the volume, now and after each reboot, and says where; the root of a new file system gets the mode of
+     * `share_root_mode`. What somebody else has mounted there is left alone. Safe to repeat.
      */
     async mountShare({
       host,
@@ -113,7 +113,7 @@ export function createFileSystemActivities(backends: Backends) {
         place.path,
         place.fileSystem,
         String(options.max_time_to_attach),
-        isNew ? 'new' : 'old',
+        isNew ? options.share_root_mode : '',
       );
       return place;
     },

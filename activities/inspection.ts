@@ -5,7 +5,7 @@ import type {
   Protocol,
   ShareLocation,
 } from '../workflows/model.js';
-import type { Backends } from './backend.js';
+import type { Backend, Backends } from './backend.js';
 import { firstDifference, wantedOf } from './cifs-exports.js';
 import { permanent } from './failures.js';
 import { hostScript } from './host-script.js';
@@ -46,8 +46,8 @@ export function createInspectionActivities(backends: Backends) {
     /** Looks, in one round trip, at all that clients need to use the share. Changes nothing. */
     async inspectShare(share: Inspected): Promise<Inspection> {
       const { host, shareId, protocol, location, volumeId } = share;
-      const { path, exportName, fileSystem } =
-        location ?? newLocation(backends(host.backend).options, shareId);
+      const { options } = backends(host.backend);
+      const { path, exportName, fileSystem } = location ?? newLocation(options, shareId);
       const serial = volumeId === null ? '-' : deviceSerial(volumeId);
       const name = protocol === 'NFS' ? shareName(shareId) : exportName;
       const facts = factsIn(await inspect(host, shareId, serial, path, fileSystem, protocol, name));
@@ -58,7 +58,7 @@ export function createInspectionActivities(backends: Backends) {
         );
       }
       const exported =
-        protocol === 'NFS' ? nfsAsWanted(facts, share) : cifsAsWanted(facts, share, path);
+        protocol === 'NFS' ? nfsAsWanted(facts, share, options) : cifsAsWanted(facts, share, path);
       const asItShouldBe: Record<Drift, boolean> = {
         service: facts.has('service'),
         device: facts.has('device'),
@@ -93,8 +93,8 @@ function factsIn(output: string): Facts {
 }
 
 /** What the kernel exports now, and what the file has the next boot export. */
-function nfsAsWanted(facts: Facts, { rules }: Inspected): boolean {
-  const wanted = sorted(exportClients(rules).map((client) => client.join(' ')));
+function nfsAsWanted(facts: Facts, { rules }: Inspected, options: Backend['options']): boolean {
+  const wanted = sorted(exportClients(rules, options).map((client) => client.join(' ')));
   return ['kernel', 'file'].every((where) => sorted(facts.get(where) ?? []) === wanted);
 }
 

@@ -5,7 +5,7 @@ import type {
   InstanceHost,
   ShareLocation,
 } from '../workflows/model.js';
-import type { Backends } from './backend.js';
+import type { Backend, Backends } from './backend.js';
 import { passing } from './failures.js';
 import { hostScript } from './host-script.js';
 import { exportLocations, newLocation, shareName, type ExportAddresses } from './share-paths.js';
@@ -54,7 +54,7 @@ export function createNfsExportActivities(backends: Backends) {
       if (forGood && (await isOff(backends, host))) return [];
       const { options } = backends(host.backend);
       const { path } = location ?? newLocation(options, shareId);
-      const clients = exportClients(rules);
+      const clients = exportClients(rules, options);
       const exported = await apply(host, shareName(shareId), path, ...clients.flat());
       const wanted = clients.map((client) => client.join(' ')).sort();
       const seen = exported.split('\n').filter(Boolean).sort();
@@ -69,12 +69,22 @@ export function createNfsExportActivities(backends: Backends) {
   };
 }
 
-/** The whole world is a star to the NFS server, which takes `0.0.0.0/0` for the name of a host. */
-export function exportClients(rules: Access[]): [client: string, level: AccessLevel][] {
+/**
+ * Who an export is for and with which of the options that differ from share to share: three words each. The whole world
+ * is a star to the NFS server, which takes `0.0.0.0/0` for the name of a host.
+ */
+export function exportClients(
+  rules: Access[],
+  { nfs_root_squash: squashed }: Pick<Backend['options'], 'nfs_root_squash'>,
+): [client: string, level: AccessLevel, squash: string][] {
   const levels = new Map<string, AccessLevel>();
   for (const { to, level } of rules) {
     const client = to.endsWith('/0') ? '*' : to;
     levels.set(client, levels.get(client) === 'rw' ? 'rw' : level);
   }
-  return [...levels];
+  return [...levels].map(([client, level]) => [
+    client,
+    level,
+    squashed ? 'root_squash' : 'no_root_squash',
+  ]);
 }

@@ -18,13 +18,14 @@ export interface ExistingAccess {
 
 /** What our own exports have too, as exportfs -s spells it. */
 const usualOptions = new Set(
-  'rw ro sync wdelay hide no_subtree_check secure no_root_squash no_all_squash mountpoint sec=sys acl nocrossmnt secure_locks no_pnfs anonuid=65534 anongid=65534'.split(
+  'rw ro sync wdelay hide no_subtree_check secure no_all_squash mountpoint sec=sys acl nocrossmnt secure_locks no_pnfs anonuid=65534 anongid=65534'.split(
     ' ',
   ),
 );
 
-/** Of exports as `exportfs -s` shows them, `CLIENT(options)` each. */
-export function accessOfExports(exports: string[]): ExistingAccess {
+/** Of exports as `exportfs -s` shows them, `CLIENT(options)` each; `rootSquash` is what ours will have. */
+export function accessOfExports(exports: string[], rootSquash = false): ExistingAccess {
+  const squash = rootSquash ? 'root_squash' : 'no_root_squash';
   const access: ExistingAccess = { accessBy: 'ip', rules: [], obstacles: [], notes: [] };
   for (const line of exports) {
     const [, client = line, list = ''] = /^(\S+?)\((.*)\)\s*$/.exec(line) ?? [];
@@ -38,7 +39,7 @@ export function accessOfExports(exports: string[]): ExistingAccess {
     }
     const level = options.includes('rw') ? 'rw' : 'ro';
     if (!access.rules.some((rule) => rule.to === to)) access.rules.push({ to, level });
-    const odd = options.filter((option) => !usualOptions.has(option));
+    const odd = options.filter((option) => !usualOptions.has(option) && option !== squash);
     for (const option of odd.filter(breaksClients)) {
       access.obstacles.push(
         `it is exported to ${client} with ${option}, without which its clients would lose it`,

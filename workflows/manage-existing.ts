@@ -137,8 +137,8 @@ async function tellShare(takenOver: TakenOver): Promise<void> {
 
 const inWords = { ip: 'address(es)', user: 'user(s)' };
 
-const accessOf = ({ section, exports }: ExistingShare): ExistingAccess =>
-  section === null ? accessOfExports(exports) : accessOfSection(section);
+const accessOf = ({ section, exports, rootSquash }: ExistingShare): ExistingAccess =>
+  section === null ? accessOfExports(exports, rootSquash) : accessOfSection(section);
 
 const invalid = (type: string, reason: string, { id, exportLocation }: ManageRequest) =>
   ApplicationFailure.nonRetryable(`${exportLocation} can't become share ${id}: ${reason}`, type);

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# apply-nfs-exports NAME PATH [CLIENT rw|ro]...
-# Exports PATH to exactly these clients while its file system is mounted, then prints what the server exports: a line "CLIENT rw|ro" each.
+# apply-nfs-exports NAME PATH [CLIENT rw|ro root_squash|no_root_squash]...
+# Exports PATH to exactly these clients while its file system is mounted, then prints what the server exports: a line of
+# these three words each.
 root=${HAWSER_ROOT:-}
 name=$1 path=$2
 shift 2
@@ -10,9 +11,9 @@ mkdir --parents "$root/etc/exports.d"
 if [[ $# == 0 ]]; then
   rm --force "$file"
 else
-  while [[ $# -ge 2 ]]; do
-    printf '%s %s(%s,sync,no_subtree_check,no_root_squash,mountpoint)\n' "$root$path" "$1" "$2"
-    shift 2
+  while [[ $# -ge 3 ]]; do
+    printf '%s %s(%s,sync,no_subtree_check,%s,mountpoint)\n' "$root$path" "$1" "$2" "$3"
+    shift 3
   done >"$file.new"
   sync "$file.new"
   mv "$file.new" "$file"
@@ -25,5 +26,6 @@ exportfs -s | while read -r exported client; do
   [[ $exported == "$root$path" ]] || continue
   options=,${client#*\(}
   case $options in *,rw,*) level=rw ;; *) level=ro ;; esac
-  echo "${client%%(*} $level"
+  case $options in *,no_root_squash,*) squash=no_root_squash ;; *) squash=root_squash ;; esac
+  echo "${client%%(*} $level $squash"
 done

@@ -25,14 +25,15 @@ line="UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2"
 [[ -z $source || $source != "$device" || ,$options, == *,ro,* ]] || echo 'mounted-well'
 ! grep --quiet --fixed-strings --line-regexp -- "$line" "$root/etc/fstab" || echo 'fstab'
 
-# exports KERNEL|FILE: a line "KERNEL|FILE CLIENT rw|ro" for each of the share's exports on standard input.
+# exports KERNEL|FILE: a line "KERNEL|FILE CLIENT rw|ro SQUASH" for each of the share's exports on standard input.
 exports() {
-  local exported client options level
+  local exported client options level squash
   while read -r exported client; do
     [[ $exported == "$root$path" ]] || continue
     options=,${client#*\(}
     case $options in *,rw,*) level=rw ;; *) level=ro ;; esac
-    echo "$1 ${client%%(*} $level"
+    case $options in *,no_root_squash,*) squash=no_root_squash ;; *) squash=root_squash ;; esac
+    echo "$1 ${client%%(*} $level $squash"
   done
 }
 

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# mount-share SHARE-ID SERIAL PATH FSTYPE WAIT-SECONDS [new]
-# Mounts the device now and, by its UUID, at each boot; the root of a new file system is everybody's.
+# mount-share SHARE-ID SERIAL PATH FSTYPE WAIT-SECONDS [MODE]
+# Mounts the device now and, by its UUID, at each boot; the root of a new file system gets its MODE.
 root=${HAWSER_ROOT:-}
-share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 new=${6:-}
+share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 mode=${6:-}
 fstab=$root/etc/fstab
 
 for ((tries = 0; tries < wait * 5; tries++)); do
@@ -43,4 +43,4 @@ mkdir --parents "$root$path"
 sync "$root${path%/*}"
 # By the device: a copy that a snapshot began may still have the same UUID.
 [[ -n $mounted ]] || mount -t "$fstype" "$device" "$root$path"
-[[ $new != new ]] || chmod 0777 "$root$path"
+[[ -z $mode ]] || chmod "$mode" "$root$path"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # take-over-share SHARE-ID NAME PATH UUID FSTYPE CLIENTS [FILE ENTRY]...
-# Makes a mounted file system the share's: its line in fstab, and its exports to CLIENTS (lines "CLIENT rw|ro") in a file of
-# its own instead of the ENTRY of each FILE. What is exported stays exported throughout.
+# Makes a mounted file system the share's: its line in fstab, and its exports to CLIENTS (lines "CLIENT rw|ro SQUASH") in a
+# file of its own instead of the ENTRY of each FILE. What is exported stays exported throughout.
 root=${HAWSER_ROOT:-}
 share=$1 name=$2 path=$3 uuid=$4 fstype=$5 clients=$6
 shift 6
@@ -44,8 +44,8 @@ sync "${fstab%/*}"
 if [[ -n $clients ]]; then
   mkdir --parents "$root/etc/exports.d"
   own=$root/etc/exports.d/$name.exports
-  while read -r client level; do
-    printf '%s %s(%s,sync,no_subtree_check,no_root_squash,mountpoint)\n' "$root$path" "$client" "$level"
+  while read -r client level squash; do
+    printf '%s %s(%s,sync,no_subtree_check,%s,mountpoint)\n' "$root$path" "$client" "$level" "$squash"
   done <<<"$clients" >"$own.new"
   sync "$own.new"
   mv "$own.new" "$own"

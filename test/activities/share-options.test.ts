@@ -107,6 +107,47 @@ describe("a backend's options of file systems", () => {
     expect(await superblock(second.volumeId, 'Reserved block count')).toBe('0');
   });
 
+  test('give its root a mode, once', async () => {
+    const { host, steps } = await configured({ share_root_mode: '1770' });
+    const share = { host, ...(await attachShare(plain, instance, shareId)) };
+    await steps.formatVolume(share);
+    const { path } = await steps.mountShare({ ...share, isNew: true });
+    const mode = () => plain.onHost(instance, 'ls -ld "$r$1"', path);
+    expect(await mode()).toMatch(/^drwxrwx--T/);
+    await plain.onHost(instance, 'chmod 0700 "$r$1"', path);
+    await steps.mountShare(share);
+    expect(await mode()).toMatch(/^drwx------/);
+    await steps.unmountShare(share);
+  });
+
+  test('make root on a client nobody, also on a share where he was root before', async () => {
+    const mounted = { host: instance, ...(await attachShare(plain, instance, shareId)) };
+    await plain.steps.formatVolume(mounted);
+    const location = await plain.steps.mountShare(mounted);
+    const squashing = await configured({ nfs_root_squash: true });
+    const share = { ...mounted, protocol: 'NFS' as const, location };
+    const rules = [
+      { to: '10.0.0.5', level: 'rw' as const },
+      { to: '10.1.0.0/24', level: 'ro' as const },
+    ];
+    const driftBy = async ({ host, steps }: Pick<typeof squashing, 'host' | 'steps'>) =>
+      (await steps.inspectShare({ ...share, host, rules })).drift;
+    const keeping = { host: instance, steps: plain.steps };
+    const exported = async () =>
+      (await plain.onHost(instance, 'exportfs -s')).match(/(no_)?root_squash/g);
+
+    await plain.steps.applyNfsExports({ ...share, rules });
+    expect(await exported()).toEqual(['no_root_squash', 'no_root_squash']);
+    expect(await driftBy(keeping)).toEqual([]);
+    expect(await driftBy(squashing)).toEqual(['exports']);
+    await squashing.steps.applyNfsExports({ ...share, host: squashing.host, rules });
+    expect(await exported()).toEqual(['root_squash', 'root_squash']);
+    expect(await driftBy(squashing)).toEqual([]);
+    expect(await driftBy(keeping)).toEqual(['exports']);
+    await plain.steps.applyNfsExports({ ...share, rules: [] });
+    await plain.steps.unmountShare(share);
+  });
+
   test('mount it elsewhere, and export it from there', async () => {
     const { host, steps } = await configured({ share_mount_path: '/srv/nas' });
     const share = { host, ...(await attachShare(plain, instance, shareId)) };

@@ -23,6 +23,13 @@ describe('exports', () => {
     expect([...obstacles, ...notes]).toEqual([]);
   });
 
+  test('are told of where ours will treat root in another way', () => {
+    const exports = ['10.0.0.5(rw,no_root_squash)', '10.0.0.6(rw,root_squash)'];
+    const told = (rootSquash: boolean) => accessOfExports(exports, rootSquash).notes;
+    expect(told(false)).toEqual([expect.stringContaining('10.0.0.6 had root_squash')]);
+    expect(told(true)).toEqual([expect.stringContaining('10.0.0.5 had no_root_squash')]);
+  });
+
   test('what they had beyond ours is told', () => {
     const { notes, obstacles } = accessOfExports([
       '10.0.0.5(rw,async,root_squash,insecure,anonuid=1000)',

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { shareHelpers } from './share-helpers.js';
 import { option, optionalText, seconds, template } from './option.js';
 
+const octal = 'octal digits in quotes expected, such as "0770"';
+
 /** Shares and their volumes. */
 export const shareOptions = {
   share_mount_path: option(
@@ -16,6 +18,22 @@ export const shareOptions = {
   }),
   set_zero_reserved_blocks: option(z.boolean().default(true), {
     meaning: 'whether new file systems keep no blocks back for root; otherwise 5 %',
+  }),
+  share_root_mode: option(
+    z
+      .string(octal)
+      .regex(/^[0-7]{3,4}$/, octal)
+      .default('0777'),
+    {
+      meaning:
+        'the permissions of the root of new file systems, in octal; guests of CIFS shares are "nobody"',
+      own: true,
+    },
+  ),
+  nfs_root_squash: option(z.boolean().default(false), {
+    meaning:
+      'whether root on a client is nobody on NFS shares (root_squash); counts for existing shares from the next write of their exports',
+    own: true,
   }),
   share_helpers: option(shareHelpers, {
     meaning:
