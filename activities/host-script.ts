@@ -3,12 +3,23 @@ import { Context } from '@temporalio/activity';
 import type { InstanceHost } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 
+const textOf = (file: string): string =>
+  readFileSync(new URL(`./scripts/${file}.sh`, import.meta.url), 'utf8');
+
+/** Functions that scripts share, of `activities/scripts/lib`. */
+type Library = 'await-device';
+
 /**
- * Makes a function that runs a script of `activities/scripts` as root on a service instance, in one round
- * trip. Arguments reach the script as data. Answers with what it wrote to standard output.
+ * Makes a function that runs a script of `activities/scripts` as root on a service instance, after the libraries that it
+ * calls, in one round trip. Arguments reach the script as data. Answers with what it wrote to standard output.
  */
-export function hostScript(backends: Backends, file: string, timeoutMs: number) {
-  const script = readFileSync(new URL(`./scripts/${file}.sh`, import.meta.url), 'utf8');
+export function hostScript(
+  backends: Backends,
+  file: string,
+  timeoutMs: number,
+  ...libraries: Library[]
+) {
+  const script = [...libraries.map((one) => `lib/${one}`), file].map(textOf).join('\n');
   return async (host: InstanceHost, ...args: string[]): Promise<string> => {
     const { stdout } = await backends(host.backend).ssh.run(
       { address: host.address, hostKey: host.hostKey },

@@ -5,14 +5,7 @@ root=${HAWSER_ROOT:-}
 share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 mode=${6:-}
 fstab=$root/etc/fstab
 
-for ((tries = 0; tries < wait * 5; tries++)); do
-  [[ -e $device ]] && break
-  sleep 0.2
-done
-[[ -e $device ]] || {
-  echo "no device with serial $2 appeared within $wait s; if Nova says that the volume is attached, reboot this server" >&2
-  exit 69
-}
+await_device "$device" "$wait"
 
 # Before anything is written: somebody else's file system stays as it is.
 mounted=$(findmnt --noheadings --output SOURCE --mountpoint "$root$path") || mounted=''

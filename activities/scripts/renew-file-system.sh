@@ -5,14 +5,7 @@
 root=${HAWSER_ROOT:-}
 device=$root/dev/disk/by-id/virtio-$1 label=$2 gib=$3 reserved=$4 wait=$5
 
-for ((tries = 0; tries < wait * 5; tries++)); do
-  [[ -e $device ]] && break
-  sleep 0.2
-done
-[[ -e $device ]] || {
-  echo "no device with serial $1 appeared within $wait s; is the volume attached to this server?" >&2
-  exit 69
-}
+await_device "$device" "$wait"
 
 found=$(blkid --probe --output export "$device") || [[ $? == 2 || $? == 8 ]]
 type='' known=''

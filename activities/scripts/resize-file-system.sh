@@ -5,14 +5,7 @@ root=${HAWSER_ROOT:-}
 serial=$1 gib=$2 wait=$3
 device=$root/dev/disk/by-id/virtio-$serial
 
-for ((tries = 0; tries < wait * 5; tries++)); do
-  [[ -e $device ]] && break
-  sleep 0.2
-done
-[[ -e $device ]] || {
-  echo "no device with serial $serial appeared within $wait s; is the volume attached to this server?" >&2
-  exit 69
-}
+await_device "$device" "$wait"
 
 mkdir --parents "$root/run/lock"
 # Held by resize2fs too, which an attempt whose connection was lost leaves at work.
