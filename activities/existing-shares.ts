@@ -42,7 +42,7 @@ interface TakeOver {
 
 /** File systems that were mounted and exported before Hawser, on their service instance. */
 export function createExistingShareActivities(backends: Backends) {
-  const inspect = hostScript(backends, 'inspect-existing-share', 60_000);
+  const inspect = hostScript(backends, 'inspect-existing-share', 60_000, 'top-mount');
   const takeOver = hostScript(backends, 'take-over-share', 60_000);
   const giveBack = hostScript(backends, 'give-back-share', 60_000);
   const release = hostScript(backends, 'release-share', 60_000);

@@ -65,7 +65,7 @@ path=${path#"$root"} path=${path%/}
 fact path "$path"
 
 mountpoint --quiet "$root$path" || exit 0
-read -r source fstype uuid < <(findmnt --noheadings --raw --output SOURCE,FSTYPE,UUID --mountpoint "$root$path")
+read -r source fstype uuid < <(top_mount SOURCE,FSTYPE,UUID "$root$path")
 fact source "${source#"$root"}"
 fact fstype "$fstype"
 fact uuid "$uuid"

@@ -5,9 +5,7 @@
 root=${HAWSER_ROOT:-}
 share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 protocol=$5 name=$6
 
-# The last is the one that counts, should several be mounted on one another.
-mounted=$(findmnt --noheadings --output SOURCE,OPTIONS,UUID --mountpoint "$root$path" || :)
-read -r source options uuid <<<"${mounted##*$'\n'}" || :
+read -r source options uuid < <(top_mount SOURCE,OPTIONS,UUID "$root$path") || :
 if [[ $2 == - ]]; then
   device=$source
 elif [[ -e $device ]]; then

@@ -5,7 +5,7 @@ root=${HAWSER_ROOT:-}
 path=$1
 
 mountpoint --quiet "$root$path" || exit 0
-device=$(findmnt --noheadings --output SOURCE --mountpoint "$root$path")
+device=$(top_mount SOURCE "$root$path")
 superblock=$(dumpe2fs -h "$device" 2>/dev/null)
 count=$(sed --quiet 's/^Block count: *//p' <<<"$superblock")
 block=$(sed --quiet 's/^Block size: *//p' <<<"$superblock")

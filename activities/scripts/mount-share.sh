@@ -8,7 +8,7 @@ fstab=$root/etc/fstab
 await_device "$device" "$wait"
 
 # Before anything is written: somebody else's file system stays as it is.
-mounted=$(findmnt --noheadings --output SOURCE --mountpoint "$root$path") || mounted=''
+mounted=$(top_mount SOURCE "$root$path")
 if [[ -n $mounted && $(readlink -f "$mounted") != $(readlink -f "$device") ]]; then
   echo "$path holds another file system ($mounted); unmount it first" >&2
   exit 65

@@ -18,26 +18,34 @@ release_nfs() {
   done
 }
 
-# What is mounted there from another disk is not the share's.
-mounted=$(findmnt --noheadings --output SOURCE --mountpoint "$root$path") || mounted=''
-if [[ -n $serial && -n $mounted && -e $disk && $(readlink -f "$mounted") != $(readlink -f "$disk") ]]; then
+# Whether what is seen at the path is the share's: from its disk, where that is named and there.
+is_ours() {
+  local top
+  top=$(top_mount SOURCE "$root$path")
+  [[ -n $top ]] && [[ -z $serial || ! -e $disk || $(readlink -f "$top") == $(readlink -f "$disk") ]]
+}
+
+# What is mounted there from another disk is left alone.
+if ! is_ours && mountpoint --quiet "$root$path"; then
+  ! findmnt --source "$disk" --mountpoint "$root$path" >/dev/null || {
+    echo "$path is covered by another file system ($(top_mount SOURCE "$root$path")); unmount that first" >&2
+    exit 75
+  }
   exit 0
 fi
 
-if mountpoint --quiet "$root$path"; then
+while is_ours; do
   IFS=: read -r major minor < <(mountpoint --fs-devno "$root$path")
   printf -v device '%02x:%02x' "$major" "$minor"
   for ((tries = 0; tries < 20; tries++)); do
-    umount "$root$path" 2>/dev/null && break
+    ! umount "$root$path" 2>/dev/null || continue 2
     exportfs -f
     release_nfs "$device"
     sleep 0.5
   done
-  if mountpoint --quiet "$root$path"; then
-    echo "$path is busy: $(fuser --verbose --mount "$root$path" 2>&1 | tr '\n' ' ')" >&2
-    exit 75
-  fi
-fi
+  echo "$path is busy: $(fuser --verbose --mount "$root$path" 2>&1 | tr '\n' ' ')" >&2
+  exit 75
+done
 
 mkdir --parents "$root/run/lock"
 exec 9>"$root/run/lock/hawser-fstab"
@@ -49,4 +57,4 @@ if grep --quiet --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fs
   sync "${fstab%/*}"
 fi
 flock --unlock 9
-[[ ! -d $root$path ]] || rmdir "$root$path"
+[[ ! -d $root$path ]] || mountpoint --quiet "$root$path" || rmdir "$root$path"

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { newLocation } from '../../activities/share-paths.js';
+import { deviceSerial, newLocation } from '../../activities/share-paths.js';
 import type { InstanceHost } from '../../workflows/model.js';
 import {
   attachShare,
@@ -126,6 +126,37 @@ test('what another has mounted in its place is neither covered, unmounted nor fo
   expect(await failureOf(bench.steps.mountShare(intruder))).toMatchObject({ nonRetryable: true });
   await bench.steps.unmountShare(intruder);
   expect([await mounts(), await inFstab()]).toEqual(seen);
+});
+
+test('of file systems that are mounted on one another the uppermost counts', async () => {
+  const other = { host, ...(await attachShare(bench, host, `${on.shareId}1`)) };
+  for (const share of [on, other]) await bench.steps.formatVolume(share);
+  const mountByHand = ({ volumeId }: typeof on) =>
+    bench.onHost(
+      host,
+      'mkdir -p "$r$1"; mount "$r/dev/disk/by-id/virtio-$2" "$r$1"; touch "$r$1/$2"',
+      path(),
+      deviceSerial(volumeId),
+    );
+  const content = () => bench.onHost(host, 'ls "$r$1"', path());
+
+  await mountByHand(other);
+  await mountByHand(on);
+  await bench.steps.mountShare(on);
+  expect(await content()).toContain(deviceSerial(on.volumeId));
+  await bench.steps.unmountShare(on);
+  expect(await mounts()).toHaveLength(1);
+  expect(await content()).toContain(deviceSerial(other.volumeId));
+  expect(await inFstab()).toEqual([]);
+
+  await bench.onHost(host, 'umount "$r$1"', path());
+  await mountByHand(on);
+  await mountByHand(other);
+  expect((await failureOf(bench.steps.mountShare(on))).message).toContain('another file system');
+  expect((await failureOf(bench.steps.unmountShare(on))).message).toContain('is covered by');
+  expect(await mounts()).toHaveLength(2);
+  await bench.steps.unmountShare({ host, shareId: on.shareId });
+  expect(await mounts()).toEqual([]);
 });
 
 test('a share is unmounted and forgotten, and twice is harmless; others stay', async () => {

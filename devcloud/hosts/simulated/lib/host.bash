@@ -195,14 +195,26 @@ remove_mount() {
   "$tools/rm" "$kernel/mounts/${m_entry[$1]}"
 }
 
-# REPLY: the number of the mount that is at a path, or of a device; fails when there is none.
+# REPLY: the number of the mount that is seen at a path, or of a device; fails when there is none.
 mount_at() {
-  local n
+  local n found=
   own_path "$1"
   for n in "${!m_target[@]}"; do
-    [[ ${m_target[n]} != "$REPLY" ]] || { REPLY=$n; return; }
+    [[ ${m_target[n]} != "$REPLY" ]] || found=$n
   done
-  return 1
+  [[ -n $found ]] || return 1
+  REPLY=$found
+}
+
+# REPLY: the directory with the content of a mount, which another one may cover.
+content_of() {
+  local n
+  for n in "${!m_target[@]}"; do
+    ((n > $1)) && [[ ${m_target[n]} == "${m_target[$1]}" ]] || continue
+    REPLY=$kernel/under/${m_entry[n]}
+    return
+  done
+  REPLY=$root${m_target[$1]}
 }
 
 mount_of_disk() {
@@ -219,7 +231,7 @@ mount_around() {
   own_path "$1"
   for n in "${!m_target[@]}"; do
     [[ $REPLY/ == "${m_target[n]}"/* ]] || continue
-    ((${#m_target[n]} <= length)) || { found=$n length=${#m_target[n]}; }
+    ((${#m_target[n]} < length)) || { found=$n length=${#m_target[n]}; }
   done
   REPLY=$found
 }
