@@ -57,6 +57,7 @@ export interface BackendOptions extends CommonServerOptions {
   reserved_share_from_snapshot_percentage: number;
   reserved_share_extend_percentage: number;
   max_over_subscription_ratio: number;
+  sweep_grace_period: number;
   delete_share_server_with_last_share: boolean;
   connect_share_server_to_tenant_network: boolean;
   admin_network_id: string | null;

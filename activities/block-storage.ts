@@ -3,6 +3,7 @@ import { OpenStackError } from '../openstack/errors.js';
 import type { Cloud } from '../openstack/index.js';
 import { fillTemplate, type Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { backendTag, shareTag } from './marks.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { deletedServersOf } from './server-off.js';
 import { waitUntil } from './wait.js';
@@ -21,8 +22,6 @@ export interface VolumeSize {
 
 /** What Cinder deletes; a volume that is still in use or on its way is waited for. */
 const deletable = new Set(['available', 'error', 'error_restoring', 'error_extending']);
-
-const shareTag = 'hawser:share_id';
 
 /** Cinder: the volumes of shares. */
 export function createBlockStorageActivities(backends: Backends) {
@@ -53,7 +52,7 @@ export function createBlockStorageActivities(backends: Backends) {
           return cloud.blockStorage.createVolume({
             name: fillTemplate(options.volume_name_template, shareId),
             sizeGib,
-            metadata: { [shareTag]: shareId, 'hawser:backend': backendName },
+            metadata: { [shareTag]: shareId, [backendTag]: backendName },
             // A snapshot's volume keeps its type: Cinder may refuse any other.
             volumeType: volumeSnapshotId ? undefined : (options.cinder_volume_type ?? undefined),
             availabilityZone: availabilityZone ?? undefined,

@@ -2,6 +2,7 @@ import type { NewVolume, Volume } from '../openstack/block-storage.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { backendTag, fateTag, instanceTag } from './marks.js';
 import { deletedServersOf } from './server-off.js';
 import { waitUntil } from './wait.js';
 
@@ -18,9 +19,6 @@ export interface BootVolume {
   deleteOnTermination: boolean;
 }
 
-const instanceTag = 'hawser:instance_id';
-/** As it was when the volume was made, for the options of today may be others. */
-const fateTag = 'hawser:delete_on_termination';
 /** In place of the instance's: the next instance of that id must not take it for its own. */
 const keptTag = 'hawser:kept_boot_volume_of';
 
@@ -125,7 +123,7 @@ async function newBootVolume(
     metadata: {
       [instanceTag]: instanceId,
       [fateTag]: String(options.service_instance_boot_volume_delete_on_termination),
-      'hawser:backend': name,
+      [backendTag]: name,
     },
     volumeType: options.service_instance_boot_volume_type ?? undefined,
     availabilityZone: instanceZone(options),

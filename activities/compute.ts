@@ -8,6 +8,7 @@ import { bootVolumeIds, instanceZone, type BootVolume } from './boot-volumes.js'
 import { permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
 import { hasAdminNetwork } from './instance-layout.js';
+import { backendTag, instanceTag } from './marks.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { waitUntil } from './wait.js';
 
@@ -33,7 +34,6 @@ export interface InstancePlan {
   bootFromVolume: boolean;
 }
 
-const instanceTag = 'hawser:instance_id';
 /** The public host key of a server that Hawser booted, in its metadata. */
 export const hostKeyTag = 'hawser:host_key';
 
@@ -97,7 +97,7 @@ export function createComputeActivities(backends: Backends) {
             metadata: {
               [instanceTag]: spec.instanceId,
               [hostKeyTag]: hostKey.publicKey,
-              'hawser:backend': backend.name,
+              [backendTag]: backend.name,
             },
           });
           return compute.getServer(id);
@@ -342,7 +342,7 @@ async function refuseWithVolumes(
 }
 
 /** One key pair an instance, so that no two controllers ever fight over one. */
-function keypairName({ options }: Backend, instanceId: string): string {
+export function keypairName({ options }: Pick<Backend, 'options'>, instanceId: string): string {
   return `${options.manila_service_keypair_name}-${instanceId}`;
 }
 

@@ -1,6 +1,7 @@
 import type { Volume } from '../openstack/block-storage.js';
 import { fillTemplate, type Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { backendTag, shareTag, takenOverTag } from './marks.js';
 import { deviceSerial } from './share-paths.js';
 
 export type ExistingVolumeActivities = ReturnType<typeof createExistingVolumeActivities>;
@@ -26,7 +27,6 @@ interface Wanted {
 const ourKeys = 'hawser:';
 /** What Cinder shows administrators beside a volume's own metadata; written, it would be the volume's. */
 const cinderKeys = new Set(['attached_mode', 'readonly']);
-const shareTag = 'hawser:share_id';
 
 /** Cinder: volumes that were there before their shares. */
 export function createExistingVolumeActivities(backends: Backends) {
@@ -79,7 +79,12 @@ export function createExistingVolumeActivities(backends: Backends) {
       }
       await cloud.blockStorage.updateVolume(volume.volumeId, {
         name: fillTemplate(options.volume_name_template, shareId),
-        metadata: { ...volume.metadata, [shareTag]: shareId, 'hawser:backend': name },
+        metadata: {
+          ...volume.metadata,
+          [shareTag]: shareId,
+          [backendTag]: name,
+          [takenOverTag]: 'true',
+        },
       });
     },
 

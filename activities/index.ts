@@ -18,6 +18,7 @@ import { createReadinessActivities } from './readiness.js';
 import { createShareHelperActivities } from './share-helpers.js';
 import { createVolumeSnapshotActivities } from './volume-snapshots.js';
 import { createStatisticsActivities } from './statistics.js';
+import { createSweepActivities } from './sweep.js';
 
 export type Activities = ReturnType<typeof createActivities>;
 
@@ -42,5 +43,6 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createVolumeSnapshotActivities(backends),
     ...createInventoryActivities(temporal),
     ...createStatisticsActivities(backends),
+    ...createSweepActivities(backends, temporal),
   };
 }

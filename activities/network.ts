@@ -418,7 +418,8 @@ async function portsOn(
   return ports.filter(({ fixedIps }) => fixedIps.some(({ subnetId }) => subnetId === id));
 }
 
-async function releaseSubnet(
+/** Safe to repeat. What an instance has a port on stays, with its way to the tenant's network. */
+export async function releaseSubnet(
   network: NetworkApi,
   routerId: string | null,
   subnet: Subnet,

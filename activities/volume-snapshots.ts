@@ -2,6 +2,7 @@ import type { Snapshot } from '../openstack/block-storage.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { backendTag, shareTag, snapshotTag, takenOverTag } from './marks.js';
 import { waitUntil } from './wait.js';
 
 export type VolumeSnapshotActivities = ReturnType<typeof createVolumeSnapshotActivities>;
@@ -16,10 +17,6 @@ interface SnapshotRef {
 interface NamedSnapshot extends SnapshotRef {
   volumeSnapshotId: string;
 }
-
-const shareTag = 'hawser:share_id';
-const snapshotTag = 'hawser:snapshot_id';
-const backendTag = 'hawser:backend';
 
 /** Cinder: the snapshots of shares' volumes. */
 export function createVolumeSnapshotActivities(backends: Backends) {
@@ -171,7 +168,11 @@ export function createVolumeSnapshotActivities(backends: Backends) {
       const backend = backends(ref.backend);
       const { blockStorage } = backend.cloud;
       const { id, metadata } = await blockStorage.getSnapshot(ref.volumeSnapshotId);
-      await blockStorage.setSnapshotMetadata(id, { ...metadata, ...marksOf(backend, ref) });
+      await blockStorage.setSnapshotMetadata(id, {
+        ...metadata,
+        ...marksOf(backend, ref),
+        [takenOverTag]: 'true',
+      });
       await blockStorage.renameSnapshot(id, snapshotName(backend, ref));
     },
 
@@ -203,6 +204,6 @@ const isOurs = ({ metadata }: Snapshot, { shareId, snapshotId }: SnapshotRef): b
   metadata[shareTag] === shareId && metadata[snapshotTag] === snapshotId;
 
 function withoutMarks(metadata: Record<string, string>): Record<string, string> {
-  const marks = [shareTag, snapshotTag, backendTag];
+  const marks = [shareTag, snapshotTag, backendTag, takenOverTag];
   return Object.fromEntries(Object.entries(metadata).filter(([key]) => !marks.includes(key)));
 }

@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   WorkflowFailedError,
   type Client,
   type WorkflowHandleWithFirstExecutionRunId,
@@ -9,7 +8,7 @@ import { searchAttributes } from '../workflows/search-attributes.js';
 import type { BackendStatistics } from '../workflows/statistics-model.js';
 import type { backendStatistics } from '../workflows/backend-statistics.js';
 import { OperationFailed } from './errors.js';
-import { requireWorker, whileServed } from './updates.js';
+import { reasonOf, requireWorker, whileServed } from './updates.js';
 
 /** One backend as it can be seen without asking its service instances. */
 export interface BackendSummary {
@@ -73,10 +72,6 @@ function translated(
   { workflowId }: WorkflowHandleWithFirstExecutionRunId,
 ): unknown {
   if (!(error instanceof WorkflowFailedError)) return error;
-  let cause: Error | undefined = error.cause;
-  while (cause && !(cause instanceof ApplicationFailure) && cause.cause instanceof Error) {
-    cause = cause.cause;
-  }
-  const type = (cause instanceof ApplicationFailure && cause.type) || 'Failed';
-  return new OperationFailed(type, `${workflowId}: ${cause?.message ?? error.message}`);
+  const { type, message } = reasonOf(error);
+  return new OperationFailed(type, `${workflowId}: ${message}`);
 }

@@ -79,6 +79,8 @@ import {
   type SnapshotSpec,
 } from './input.js';
 import type { Progress, WatchOptions } from './progress.js';
+import type { SweepReport } from '../workflows/sweep-model.js';
+import { latestSweep, runSweep, type SweepOptions } from './sweeping.js';
 import { isServed, requireWorker, whileServed } from './updates.js';
 import type { BackendStatistics } from '../workflows/statistics-model.js';
 import { ensureReportIn, instanceViewIn, shareViewIn } from './views.js';
@@ -513,6 +515,21 @@ export class HawserClient {
   async backendStatistics(name: string): Promise<BackendStatistics> {
     refuseBackendName(name);
     return this.#shares.call(() => runStatistics(this.temporal, name));
+  }
+
+  /**
+   * Finds what bears Hawser's mark in a backend's project and on its instances and belongs to no share or service
+   * instance; removes what is old enough if it shall. Harmless to repeat. Throws `NoWorker`, `OperationFailed`.
+   */
+  async sweep(options: SweepOptions): Promise<SweepReport> {
+    refuseBackendName(options.backend);
+    return this.#shares.call(() => runSweep(this.temporal, options));
+  }
+
+  /** What the latest sweep of a backend said; null when there was none. Needs no worker. */
+  async lastSweep(backend: string): Promise<SweepReport | null> {
+    refuseBackendName(backend);
+    return this.#shares.call(() => latestSweep(this.temporal, backend));
   }
 
   /** What happens to an instance, look by look, until it is at rest or gone. Throws `InstanceNotFound`. */

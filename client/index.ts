@@ -34,4 +34,6 @@ export type {
   SnapshotRef,
   SnapshotStatus,
 } from '../workflows/model.js';
+export type { SweepOptions } from './sweeping.js';
+export type { Orphan, SweepReport, SweptOrphan } from '../workflows/sweep-model.js';
 export type { BackendStatistics } from '../workflows/statistics-model.js';

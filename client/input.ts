@@ -235,6 +235,17 @@ export function parseInstanceId(id: string): string {
   return id;
 }
 
+const secondsIn: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90s`, `30m`, `1h` or `2d` in seconds; throws `InvalidInput`. */
+export function parseDuration(text: string): number {
+  const [, amount = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(amount) * (secondsIn[unit] ?? NaN);
+  const message = `a time such as 90s, 30m, 1h or 2d expected, not ${JSON.stringify(text)}`;
+  refuseReason('grace', Number.isNaN(seconds) ? message : undefined);
+  return seconds;
+}
+
 /** For a backend that is only asked; throws `InvalidInput`. */
 export function refuseBackendName(name: string): void {
   refuseReason('backend', shareRequestChecks.backend(name));

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import {
+  ApplicationFailure,
+  WorkflowUpdateFailedError,
+  type Client,
+  type WorkflowFailedError,
+} from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { taskQueue } from '../workflows/model.js';
@@ -24,14 +29,19 @@ const refusals = new Set([
 /** The reason in an update's failure, or undefined when the error is none. */
 export function updateFailure(error: unknown): HawserError | undefined {
   if (!(error instanceof WorkflowUpdateFailedError)) return undefined;
+  const { type, message } = reasonOf(error);
+  if (type === 'InvalidInput') return new InvalidInput([{ field: 'request', message }]);
+  return refusals.has(type) ? new Refused(type, message) : new OperationFailed(type, message);
+}
+
+/** The reason that a person can act on, dug out of the failures that Temporal wrapped around it. */
+export function reasonOf(error: WorkflowUpdateFailedError | WorkflowFailedError) {
   let cause: Error | undefined = error.cause;
   while (cause && !(cause instanceof ApplicationFailure) && cause.cause instanceof Error) {
     cause = cause.cause;
   }
-  const message = cause?.message ?? error.message;
   const type = (cause instanceof ApplicationFailure && cause.type) || 'Failed';
-  if (type === 'InvalidInput') return new InvalidInput([{ field: 'request', message }]);
-  return refusals.has(type) ? new Refused(type, message) : new OperationFailed(type, message);
+  return { type, message: cause?.message ?? error.message };
 }
 
 const START_PATIENCE_MS = 5_000;

@@ -86,6 +86,7 @@ export function writeHawserYaml(
     os_client_config_file: cloud.cloudsYaml,
     // What is under test must not be repaired by the way.
     ensure_shares_interval: 0,
+    sweep_interval: 0,
     ...cloud.backend,
     path_to_private_key: keys.privateKey,
     path_to_public_key: keys.publicKey,

@@ -42,8 +42,19 @@ export const isDeleted = ({ status }: Pick<Server, 'status'>): boolean =>
   status === 'DELETED' || status === 'SOFT_DELETED';
 
 export const keypairSchema = z
-  .object({ name: z.string(), public_key: z.string(), fingerprint: z.string() })
-  .transform(({ name, public_key, fingerprint }) => ({ name, publicKey: public_key, fingerprint }));
+  .object({
+    name: z.string(),
+    public_key: z.string(),
+    fingerprint: z.string(),
+    created_at: z.string().nullish(),
+  })
+  .transform(({ name, public_key, fingerprint, created_at }) => ({
+    name,
+    publicKey: public_key,
+    fingerprint,
+    /** ISO 8601 in UTC, without a zone; null in lists and in the answer to its creation. */
+    createdAt: created_at ?? null,
+  }));
 
 export const flavorSchema = z
   .object({

@@ -106,6 +106,12 @@ export function createCompute(requester: Requester) {
     findKeypair: async (name: string): Promise<Keypair | undefined> =>
       nova.find(path`/os-keypairs/${name}`, 'keypair', keypairSchema),
 
+    /** The caller's own: a key pair belongs to a user, not to a project. */
+    listKeypairs: async (): Promise<Keypair[]> =>
+      (await nova.list('/os-keypairs', 'keypairs', z.object({ keypair: keypairSchema }))).map(
+        ({ keypair }) => keypair,
+      ),
+
     deleteKeypair: async (name: string): Promise<void> => nova.remove(path`/os-keypairs/${name}`),
 
     listFlavors,

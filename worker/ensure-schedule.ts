@@ -1,12 +1,8 @@
-import {
-  ScheduleAlreadyRunning,
-  ScheduleNotFoundError,
-  ScheduleOverlapPolicy,
-  type Client,
-} from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { taskQueue } from '../workflows/model.js';
 import type { EnsureSharesInput } from '../workflows/ensure-shares.js';
 import type { Log } from './logger.js';
+import { setSchedule } from './schedules.js';
 
 interface Ensured {
   name: string;
@@ -20,50 +16,22 @@ export const ensureScheduleId = (backend: string): string => `ensure-shares-${ba
  * schedule is removed when that is 0. Several workers may do so at once, and one that can't still serves shares.
  */
 export async function scheduleEnsuring(temporal: Client, backend: Ensured, log: Log) {
+  const { name, ensure_shares_interval: interval } = backend;
   try {
-    if (backend.ensure_shares_interval === 0) await removeSchedule(temporal, backend);
-    else await setSchedule(temporal, backend);
+    await setSchedule(temporal, {
+      scheduleId: ensureScheduleId(name),
+      interval,
+      atStart: true,
+      action: {
+        type: 'startWorkflow',
+        workflowType: 'ensureShares',
+        workflowId: `ensureShares-${name}`,
+        taskQueue: taskQueue(name),
+        args: [{ backend: name, instanceId: null } satisfies EnsureSharesInput],
+        staticSummary: `Ensure all shares of ${name}`,
+      },
+    });
   } catch (error) {
-    log.warn({ error, backend: backend.name }, 'the schedule that ensures shares was not set');
+    log.warn({ error, backend: name }, 'the schedule that ensures shares was not set');
   }
 }
-
-async function setSchedule(temporal: Client, backend: Ensured): Promise<void> {
-  const scheduleId = ensureScheduleId(backend.name);
-  const wanted = scheduleOf(backend);
-  try {
-    await temporal.schedule.create({ scheduleId, ...wanted, state: { triggerImmediately: true } });
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    const handle = temporal.schedule.getHandle(scheduleId);
-    await handle.update((known) => ({ ...known, ...wanted }));
-    const { state } = await handle.describe();
-    // An operator who paused it wants nothing of the kind to run.
-    if (!state.paused) await handle.trigger(ScheduleOverlapPolicy.SKIP);
-  }
-}
-
-async function removeSchedule(temporal: Client, { name }: Ensured): Promise<void> {
-  try {
-    await temporal.schedule.getHandle(ensureScheduleId(name)).delete();
-  } catch (error) {
-    if (!(error instanceof ScheduleNotFoundError)) throw error;
-  }
-}
-
-const scheduleOf = ({ name, ensure_shares_interval }: Ensured) => ({
-  spec: { intervals: [{ every: `${ensure_shares_interval}m` as const }] },
-  policies: {
-    overlap: ScheduleOverlapPolicy.SKIP,
-    // What was missed while Temporal was away, the next one makes good.
-    catchupWindow: '1m',
-  } as const,
-  action: {
-    type: 'startWorkflow',
-    workflowType: 'ensureShares',
-    workflowId: `ensureShares-${name}`,
-    taskQueue: taskQueue(name),
-    args: [{ backend: name, instanceId: null } satisfies EnsureSharesInput],
-    staticSummary: `Ensure all shares of ${name}`,
-  } as const,
-});

@@ -14,6 +14,7 @@ import { installLogger, type Log } from './logger.js';
 import { openChecked } from './prerequisites/index.js';
 import { registerBackends } from './register-backends.js';
 import { registerSearchAttributes } from './register-search-attributes.js';
+import { scheduleSweeping } from './sweep-schedule.js';
 
 export interface WorkerOptions {
   configPath: string;
@@ -44,7 +45,10 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     const temporal = new Client({ connection, namespace });
     const workers = await createWorkers(backends, temporal, connection, namespace);
     if (signal.aborted) return;
-    for (const config of configs) await scheduleEnsuring(temporal, config, log);
+    for (const config of configs) {
+      await scheduleEnsuring(temporal, config, log);
+      await scheduleSweeping(temporal, config, log);
+    }
     const stopWanted = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
     });

@@ -16,6 +16,7 @@ export { serviceInstance } from './service-instance.js';
 export { setUpServiceInstance } from './set-up-service-instance.js';
 export { share } from './share.js';
 export { shrinkShare } from './shrink-share.js';
+export { sweep } from './sweep.js';
 export { unmanageSnapshot } from './unmanage-snapshot.js';
 export { unmanage } from './unmanage.js';
 export { updateAccess } from './update-access.js';

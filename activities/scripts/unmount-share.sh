@@ -57,4 +57,6 @@ if grep --quiet --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fs
   sync "${fstab%/*}"
 fi
 flock --unlock 9
+# Nobody asks any more how its latest freeze ended.
+rm --force "$root/run/lock/hawser-freeze-$share" "$root/run/lock/hawser-freeze-$share.lock"
 [[ ! -d $root$path ]] || mountpoint --quiet "$root$path" || rmdir "$root$path"

@@ -9,6 +9,7 @@ import { addImageCommands } from './image.js';
 import { addInstanceCommands } from './instance.js';
 import { addShareCommands } from './share.js';
 import { addSnapshotCommands } from './snapshot.js';
+import { addSweepCommand } from './sweep.js';
 import { addWorkerCommand } from './worker.js';
 
 /** The whole command line; `quiet` keeps its own words about mistakes to itself. */
@@ -34,6 +35,7 @@ export function buildProgram({ quiet }: { quiet: boolean }): Command {
   addImageCommands(program);
   addConfigCommands(program);
   addBackendCommands(program);
+  addSweepCommand(program);
   throwErrors(program, quiet);
   return program;
 }

@@ -349,7 +349,12 @@ describe('the volume', () => {
       await bench.steps.claimVolume({ backend, shareId, volume });
       expect(await seen(), round).toEqual({
         name: `manila-share-${shareId}`,
-        metadata: { owner: 'finance', 'hawser:share_id': shareId, 'hawser:backend': backend },
+        metadata: {
+          owner: 'finance',
+          'hawser:taken_over': 'true',
+          'hawser:share_id': shareId,
+          'hawser:backend': backend,
+        },
       });
     }
     expect(await bench.steps.findVolume({ backend, shareId })).toMatchObject({ volumeId });

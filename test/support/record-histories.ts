@@ -78,6 +78,12 @@ async function ensure(hawser: HawserClient, { compute, blockStorage, session }: 
   await hawser.ensureShare('recorded-nfs');
   await hawser.ensureInstance(serviceInstance ?? '');
   await hawser.ensureShares({ backend: 'generic' });
+  await blockStorage.createVolume({
+    name: 'lost',
+    sizeGib: 1,
+    metadata: { 'hawser:share_id': 'recorded-lost', 'hawser:backend': 'generic' },
+  });
+  await hawser.sweep({ backend: 'generic', remove: true, graceSeconds: 0 });
   await hawser.rebootInstance(serviceInstance ?? '', 'SOFT');
   await session.close();
 }

@@ -74,4 +74,13 @@ export const shareOptions = {
     meaning: 'minutes between two looks at all shares, which repair what drifted; 0 for never',
     own: true,
   }),
+  sweep_interval: option(z.number().int().min(0).max(10_080).default(1440), {
+    meaning:
+      'minutes between two looks for what belongs to no share and no service instance; 0 for never',
+    own: true,
+  }),
+  sweep_grace_period: option(z.number().int().min(0).default(3600), {
+    meaning: 'how old that has to be for `hawser sweep --delete` to remove it, in seconds',
+    own: true,
+  }),
 };

@@ -1,0 +1,129 @@
+import type { Network, Port, SecurityGroup, Subnet } from '../../openstack/network.js';
+import type { Orphan } from '../../workflows/sweep-model.js';
+import type { Backend } from '../backend.js';
+import { isOurs, mark } from '../marks.js';
+import { isInstanceOf, utc, type Marked } from './marked.js';
+
+const instanceMark = mark('instance', '');
+
+/** The port of one of the backend's instances; undefined for any other. */
+export function markedPort(
+  { name: backend }: Pick<Backend, 'name'>,
+  { id, name, description, createdAt, deviceId }: Port,
+): Marked | undefined {
+  const instanceId = description.slice(instanceMark.length);
+  if (!isOurs('instance', description) || !isInstanceOf(backend, instanceId)) return undefined;
+  return {
+    kind: 'port',
+    id,
+    name,
+    mark: description,
+    owner: { type: 'instance', id: instanceId },
+    createdAt: utc(createdAt),
+    sizeGib: null,
+    serverId: deviceId || null,
+    takenOver: false,
+  };
+}
+
+/** What instances of a project share, with all ports there are. */
+export interface SharedNetworks {
+  ports: Port[];
+  networks: Network[];
+  subnets: Subnet[];
+  groups: SecurityGroup[];
+}
+
+export async function listSharedNetworks({
+  cloud,
+  options,
+  name,
+}: Backend): Promise<SharedNetworks> {
+  const { projectId } = await cloud.session.authenticate();
+  const own = { project_id: projectId };
+  const ports = await cloud.network.listPorts(own);
+  const all = await cloud.network.listNetworks(own);
+  const networks = all.filter(
+    ({ name: called, description }) =>
+      called === options.service_network_name || description === mark('service_network', name),
+  );
+  const subnets: Subnet[] = [];
+  for (const { id } of networks) {
+    subnets.push(...(await cloud.network.listSubnets({ network_id: id })));
+  }
+  const groups = await cloud.network.listSecurityGroups(own);
+  return { ports, networks, subnets, groups };
+}
+
+export type SharedThing = Pick<
+  Orphan,
+  'kind' | 'id' | 'name' | 'mark' | 'owner' | 'why' | 'createdAt'
+> & {
+  /** Of the share network that it was made for. */
+  shareNetworkId: string | null;
+};
+
+/** The share network that a subnet of ours was made for. */
+export const shareNetworkOf = ({ description }: Subnet): string | undefined =>
+  ['share_network', 'connected_share_network']
+    .filter((kind) => isOurs(kind, description))
+    .map((kind) => description.slice(mark(kind, '').length))[0];
+
+/** What nobody uses but `orphanPorts`: subnets, then networks that would be empty without them, and groups. */
+export function unusedOf(
+  backend: string,
+  { ports, networks, subnets, groups }: SharedNetworks,
+  orphanPorts: Set<string>,
+): SharedThing[] {
+  const others = ports.filter(({ id }) => !orphanPorts.has(id));
+  const unusedSubnets = subnets.flatMap((subnet): SharedThing[] => {
+    const shareNetworkId = shareNetworkOf(subnet);
+    const used = others.some(
+      ({ description, fixedIps }) =>
+        isOurs('instance', description) && fixedIps.some(({ subnetId }) => subnetId === subnet.id),
+    );
+    if (shareNetworkId === undefined || used) return [];
+    return [
+      {
+        ...told(subnet),
+        kind: 'subnet',
+        owner: `share network ${shareNetworkId}`,
+        why: 'no service instance has a port on it',
+        shareNetworkId,
+      },
+    ];
+  });
+  const leaving = new Set(unusedSubnets.map(({ id }) => id));
+  const stays = new Set(
+    subnets.filter(({ id }) => !leaving.has(id)).map(({ networkId }) => networkId),
+  );
+  const ours = { owner: `backend ${backend}`, shareNetworkId: null };
+  const unusedNetworks = networks
+    .filter(({ description }) => description === mark('service_network', backend))
+    .filter(({ id }) => !stays.has(id))
+    .map((one) => ({
+      ...told(one),
+      ...ours,
+      kind: 'network' as const,
+      why: 'no service subnet in use is on it',
+    }));
+  const unusedGroups = groups
+    .filter(({ description }) =>
+      ['security_group', 'ssh_security_group'].some((kind) => description === mark(kind, backend)),
+    )
+    .filter(({ id }) => !others.some(({ securityGroupIds }) => securityGroupIds.includes(id)))
+    .map((one) => ({
+      ...told(one),
+      ...ours,
+      kind: 'security group' as const,
+      why: 'no port is in it',
+    }));
+  return [...unusedSubnets, ...unusedNetworks, ...unusedGroups];
+}
+
+const told = ({ id, name, description, createdAt }: Network | Subnet | SecurityGroup) => ({
+  id,
+  name,
+  mark: description,
+  createdAt: utc(createdAt),
+});

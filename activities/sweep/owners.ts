@@ -1,0 +1,139 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  isTransient,
+  serviceInstanceWorkflowId,
+  shareWorkflowId,
+  type ServiceInstanceView,
+  type ShareView,
+} from '../../workflows/model.js';
+import type { Marked, Owner } from './marked.js';
+
+/** How something turned out that belongs to no share or instance that there is. */
+export interface Ownerless {
+  why: string;
+  /** When its owner ended; null when nobody knows, or it lives and uses another. */
+  endedAt: Date | null;
+  /** Why nobody can have wanted its data to go; null when somebody did. */
+  keep: string | null;
+}
+
+type Life =
+  | { running: true; view: unknown }
+  | { running: false; endedAt: Date | null; status: string | null; view: unknown };
+
+export type Judge = (
+  marked: Pick<Marked, 'kind' | 'id' | 'owner' | 'serverId'>,
+) => Promise<Ownerless | undefined>;
+
+/**
+ * Asks the owners' own workflows whether something is theirs, each once; lists lag behind. Undefined when it is, and
+ * whenever that is not sure.
+ */
+export function createJudge(temporal: Client): Judge {
+  const lives = new Map<string, Promise<Life>>();
+  let servers: Promise<Set<string>> | undefined;
+  return async (marked) => {
+    const { owner } = marked;
+    const workflowId =
+      owner.type === 'share' ? shareWorkflowId(owner.id) : serviceInstanceWorkflowId(owner.id);
+    const asked = lives.get(workflowId) ?? lifeOf(temporal, workflowId);
+    lives.set(workflowId, asked);
+    const life = await asked;
+    if (!life.running) {
+      // A server that Hawser made once may be the one that a backend was given for all its shares.
+      const { serverId } = marked;
+      if (owner.type === 'instance' && serverId !== null) {
+        servers ??= serversOfInstances(temporal);
+        if ((await servers).has(serverId)) return undefined;
+      }
+      return orphaned(owner, life);
+    }
+    const other =
+      owner.type === 'share'
+        ? otherOfShare(marked, owner, life.view as ShareView | undefined)
+        : otherOfInstance(marked, owner, life.view as ServiceInstanceView | undefined);
+    return other === undefined ? undefined : { why: other, endedAt: null, keep: null };
+  };
+}
+
+export const ownerInWords = (owner: Owner): string =>
+  owner.type === 'instance'
+    ? `service instance ${owner.id}`
+    : owner.snapshotId === undefined
+      ? `share ${owner.id}`
+      : `snapshot ${owner.snapshotId} of share ${owner.id}`;
+
+async function lifeOf(temporal: Client, workflowId: string): Promise<Life> {
+  try {
+    const { status, memo, closeTime } = await temporal.workflow.getHandle(workflowId).describe();
+    const view = memo?.['view'];
+    // One that continues as new ends for a moment.
+    if (['RUNNING', 'CONTINUED_AS_NEW', 'PAUSED'].includes(status.name)) {
+      return { running: true, view };
+    }
+    return { running: false, endedAt: closeTime ?? null, status: status.name, view };
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    return { running: false, endedAt: null, status: null, view: undefined };
+  }
+}
+
+/** Of all service instances whose workflows run, on whatever backend. */
+async function serversOfInstances(temporal: Client): Promise<Set<string>> {
+  const query = `WorkflowType = 'serviceInstance' AND ExecutionStatus = 'Running'`;
+  const servers = new Set<string>();
+  for await (const { memo } of temporal.workflow.list({ query })) {
+    const serverId = (memo?.['view'] as ServiceInstanceView | undefined)?.serverId;
+    if (serverId) servers.add(serverId);
+  }
+  return servers;
+}
+
+function orphaned(
+  owner: Owner,
+  { endedAt, status, view }: Life & { running: false },
+): Ownerless | undefined {
+  const whole = owner.type === 'share' ? `share ${owner.id}` : ownerInWords(owner);
+  // It is in service still, for those to whom it was given.
+  if ((view as ShareView | undefined)?.status === 'unmanaged') return undefined;
+  const keep =
+    owner.type === 'share' && status !== null && status !== 'COMPLETED'
+      ? `the workflow of ${whole} ended as ${status}: nobody asked for its data to go`
+      : null;
+  return { why: `${whole} is gone`, endedAt, keep };
+}
+
+/** Another one than this that a share which lives and rests uses. */
+function otherOfShare(
+  { kind, id }: Pick<Marked, 'kind' | 'id'>,
+  owner: Owner & { type: 'share' },
+  view: ShareView | undefined,
+): string | undefined {
+  if (!view || view.operation || isTransient(view.status)) return undefined;
+  if (kind === 'volume' && view.volumeId !== null && view.volumeId !== id) {
+    return `share ${owner.id} uses volume ${view.volumeId}`;
+  }
+  if (kind !== 'snapshot') return undefined;
+  const known = view.snapshots.find((one) => one.id === owner.snapshotId);
+  if (!known) return `share ${owner.id} has no snapshot ${owner.snapshotId}`;
+  const another =
+    known.status === 'available' &&
+    known.volumeSnapshotId !== null &&
+    known.volumeSnapshotId !== id;
+  return another
+    ? `snapshot ${known.id} of share ${owner.id} is Cinder's ${known.volumeSnapshotId}`
+    : undefined;
+}
+
+/** The same for a service instance. */
+function otherOfInstance(
+  { kind, id, serverId }: Pick<Marked, 'kind' | 'id' | 'serverId'>,
+  owner: Owner,
+  view: ServiceInstanceView | undefined,
+): string | undefined {
+  if (view?.status !== 'active' || view.operation || view.serverId === null) return undefined;
+  const twin =
+    (kind === 'server' && view.serverId !== id) ||
+    ((kind === 'port' || kind === 'boot volume') && serverId === null);
+  return twin ? `${ownerInWords(owner)} is server ${view.serverId}, without it` : undefined;
+}

@@ -1,0 +1,59 @@
+import type { Client } from '@temporalio/client';
+import type { InstanceHost } from '../../workflows/model.js';
+import type { Orphan } from '../../workflows/sweep-model.js';
+import type { Backend, Backends } from '../backend.js';
+import { permanent } from '../failures.js';
+import { findMarked, type OwnedKind } from './find-marked.js';
+import type { Marked, Removed } from './marked.js';
+import { createJudge } from './owners.js';
+import { createLeftoversRemoval } from './remove-leftovers.js';
+import { removeNetwork, removeSecurityGroup, removeSubnet } from './remove-networks.js';
+import { removeServer } from './remove-server.js';
+import { createStorageRemoval } from './remove-storage.js';
+
+export interface Removal {
+  backend: string;
+  orphan: Pick<Orphan, 'kind' | 'id'>;
+  /** The service instances that answered: from these volumes may be taken. */
+  hosts: InstanceHost[];
+}
+
+/** Removes one orphan, after another look whether it is one. */
+export function createRemoval(backends: Backends, temporal: Client) {
+  /** Belongs to nobody, and was not there before Hawser. */
+  const isOrphan = async (marked: Marked): Promise<boolean> => {
+    const found = await createJudge(temporal)(marked);
+    return found !== undefined && found.keep === null && !marked.takenOver;
+  };
+  const removeLeftovers = createLeftoversRemoval(backends, isOrphan);
+  const storage = createStorageRemoval(backends);
+
+  const remove: Record<
+    OwnedKind,
+    (backend: Backend, id: string, hosts: InstanceHost[]) => Promise<void>
+  > = {
+    volume: storage.removeVolume,
+    'boot volume': storage.removeVolume,
+    snapshot: storage.removeSnapshot,
+    server: async (backend, id) => removeServer(backend, id, isOrphan),
+    'key pair': async ({ cloud }, id) => cloud.compute.deleteKeypair(id),
+    port: async ({ cloud }, id) => cloud.network.deletePort(id),
+  };
+
+  return async ({ backend: name, orphan: { kind, id }, hosts }: Removal): Promise<Removed> => {
+    const backend = backends(name);
+    if (kind === 'subnet') return removeSubnet(backend, id);
+    if (kind === 'network') return removeNetwork(backend, id);
+    if (kind === 'security group') return removeSecurityGroup(backend, id);
+    if (kind === 'leftovers') {
+      const host = hosts.find(({ instanceId }) => id.startsWith(`${instanceId}/`));
+      if (host) return removeLeftovers(host, id.slice(host.instanceId.length + 1));
+      throw permanent('InstanceUnhealthy', `The service instance of ${id} did not answer`);
+    }
+    const marked = await findMarked[kind](backend, id);
+    if (marked === undefined) return 'removed';
+    if (marked === 'unmarked' || !(await isOrphan(marked))) return 'inUse';
+    await remove[kind](backend, id, hosts);
+    return 'removed';
+  };
+}

@@ -1,0 +1,36 @@
+import { ignoreStatus } from '../ignore-status.js';
+import type { Backend } from '../backend.js';
+import { releaseSubnet } from '../network.js';
+import { shareNetworkOf } from './marked-networks.js';
+import type { Removed } from './marked.js';
+
+/** With its interface on the router. A port that an instance took meanwhile keeps it. Safe to repeat. */
+export async function removeSubnet({ cloud }: Backend, id: string): Promise<Removed> {
+  const { network } = cloud;
+  const subnet = await network.findSubnet(id);
+  if (!subnet) return 'removed';
+  if (shareNetworkOf(subnet) === undefined) return 'inUse';
+  const ports = await network.listPorts({ network_id: subnet.networkId });
+  const router = ports.find(
+    ({ deviceOwner, fixedIps }) =>
+      deviceOwner.startsWith('network:') &&
+      deviceOwner.includes('router') &&
+      fixedIps.some(({ subnetId }) => subnetId === id),
+  );
+  await releaseSubnet(network, router?.deviceId ?? null, subnet);
+  return (await network.findSubnet(id)) ? 'inUse' : 'removed';
+}
+
+/** Neutron says no while somebody uses it. Safe to repeat. */
+export async function removeNetwork({ cloud }: Backend, id: string): Promise<Removed> {
+  const { network } = cloud;
+  await ignoreStatus(network.deleteNetwork(id), 409);
+  return (await network.findNetwork(id)) ? 'inUse' : 'removed';
+}
+
+/** The same for a security group. */
+export async function removeSecurityGroup({ cloud }: Backend, id: string): Promise<Removed> {
+  const { network } = cloud;
+  await ignoreStatus(network.deleteSecurityGroup(id), 409);
+  return (await network.findSecurityGroup(id)) ? 'inUse' : 'removed';
+}

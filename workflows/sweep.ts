@@ -1,0 +1,142 @@
+import { ApplicationFailure, log, proxyActivities } from '@temporalio/workflow';
+import type { InventoryActivities } from '../activities/inventory.js';
+import type { SweepActivities } from '../activities/sweep.js';
+import { cloudCall, cloudWait, promptLook } from './activity-options.js';
+import { fewAtATime } from './few-at-a-time.js';
+import type { InstanceHost } from './model.js';
+import { problemOf } from './problem.js';
+import { step } from './step.js';
+import type { Orphan, OrphanKind, SweepReport, SweptOrphan } from './sweep-model.js';
+
+const { listInventory, findInstanceHost, findLeftovers } = proxyActivities<
+  InventoryActivities & SweepActivities
+>(promptLook);
+const { findOrphans } = proxyActivities<SweepActivities>({
+  ...cloudCall,
+  scheduleToCloseTimeout: '15m',
+});
+const { removeOrphan } = proxyActivities<SweepActivities>({
+  ...cloudWait,
+  // What does not go now is named, and there for the next sweep.
+  scheduleToCloseTimeout: '1h',
+  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumAttempts: 5 },
+});
+
+const INSTANCES_AT_ONCE = 8;
+
+export interface SweepInput {
+  backend: string;
+  /** Removes what it finds; without it nothing is changed. */
+  remove: boolean;
+  /** How old an orphan has to be to be removed, in seconds; null for the backend's `sweep_grace_period`. */
+  graceSeconds: number | null;
+  /** Removes although Temporal knows of no share and no service instance of the backend. */
+  evenIfNothingLives: boolean;
+}
+
+/** What hangs on something goes before it. */
+const order: OrphanKind[] = [
+  'leftovers',
+  'snapshot',
+  'server',
+  'volume',
+  'boot volume',
+  'key pair',
+  'port',
+  'subnet',
+  'network',
+  'security group',
+];
+
+/**
+ * Finds what bears Hawser's mark and belongs to no share or service instance that there is, in a backend's project and on
+ * its instances, and removes it if it shall. What does not answer, and what could not be removed, is part of the answer. Safe
+ * to repeat and to end at any moment.
+ */
+export async function sweep(input: SweepInput): Promise<SweepReport> {
+  const { backend, remove } = input;
+  const { shares, instances } = await listInventory.executeWithOptions(
+    step('list shares and service instances'),
+    [{ backend }],
+  );
+  if (remove && shares.length + instances.length === 0 && !input.evenIfNothingLives) {
+    throw ApplicationFailure.nonRetryable(
+      `Nothing was removed: this Temporal knows of no share and no service instance of backend ${backend}. If it is the right one, and nobody else uses the project, say so with --even-if-nothing-lives`,
+      'NothingLives',
+    );
+  }
+  const found = await findOrphans.executeWithOptions(step('look in the cloud'), [
+    { backend, graceSeconds: input.graceSeconds },
+  ]);
+  const { graceSeconds } = found;
+  const problems: string[] = [];
+  const hosts: InstanceHost[] = [];
+  const onInstances = await fewAtATime(INSTANCES_AT_ONCE, instances, async (instance) => {
+    const { id: instanceId, status } = instance;
+    try {
+      // There is nothing to be asked of one that is on its way.
+      if (status !== 'active') return [];
+      const host = await findInstanceHost.executeWithOptions(step(`where ${instanceId} is`), [
+        { backend, instanceId },
+      ]);
+      const left = await findLeftovers.executeWithOptions(step(`look on ${instanceId}`), [
+        { host, graceSeconds },
+      ]);
+      hosts.push(host);
+      return left;
+    } catch (failure) {
+      problems.push(
+        `Service instance ${instanceId} was not looked at: ${problemOf(failure).message}`,
+      );
+      return [];
+    }
+  });
+  const orphans = [...onInstances.flat(), ...found.orphans].sort(
+    (a, b) => order.indexOf(a.kind) - order.indexOf(b.kind),
+  );
+  const swept: SweptOrphan[] = [];
+  for (const orphan of orphans) {
+    swept.push(await sweptOne(orphan, remove ? { backend, hosts } : null));
+  }
+  const report: SweepReport = {
+    backend,
+    takenAt: new Date().toISOString(),
+    graceSeconds,
+    removes: remove,
+    orphans: swept,
+    problems,
+  };
+  warn(report);
+  return report;
+}
+
+async function sweptOne(
+  orphan: Orphan,
+  removal: { backend: string; hosts: InstanceHost[] } | null,
+): Promise<SweptOrphan> {
+  if (orphan.keep !== null) return { ...orphan, state: 'kept', detail: orphan.keep };
+  if (orphan.young) return { ...orphan, state: 'young', detail: null };
+  if (!removal) return { ...orphan, state: 'found', detail: null };
+  const { kind, id } = orphan;
+  try {
+    const done = await removeOrphan.executeWithOptions(step(`remove ${kind} ${id}`), [
+      { ...removal, orphan: { kind, id } },
+    ]);
+    return done === 'removed'
+      ? { ...orphan, state: 'removed', detail: null }
+      : { ...orphan, state: 'kept', detail: 'it is in use again' };
+  } catch (failure) {
+    return { ...orphan, state: 'failed', detail: problemOf(failure).message };
+  }
+}
+
+/** In the worker's log, for those who never ask. */
+function warn({ backend, orphans, problems }: SweepReport): void {
+  const left = orphans.filter(({ state }) => state !== 'removed' && state !== 'young');
+  if (left.length === 0) return;
+  log.warn('there are things that belong to no share and no service instance: hawser sweep', {
+    backend,
+    orphans: left.map(({ kind, id, why }) => `${kind} ${id}: ${why}`),
+    problems,
+  });
+}
