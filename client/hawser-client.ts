@@ -16,7 +16,9 @@ import {
   unmanageSnapshotUpdate,
   ensureInstanceUpdate,
   ensureShareUpdate,
+  giveUpUpdate,
   rebootInstanceUpdate,
+  retryUpdate,
   manageUpdate,
   unmanageUpdate,
 } from '../workflows/messages.js';
@@ -90,6 +92,9 @@ export interface WaitOptions<View> extends WatchOptions {
   /** Called at every look. */
   onProgress?: (progress: Progress<View>) => void;
 }
+
+/** What could not be deleted or undone, and is tried again. */
+export type Retried = { shareId: string; snapshotId?: string } | { instanceId: string };
 
 /**
  * Shares and service instances, over Temporal. Every call may be repeated. Besides the errors it names,
@@ -515,6 +520,36 @@ export class HawserClient {
   async backendStatistics(name: string): Promise<BackendStatistics> {
     refuseBackendName(name);
     return this.#shares.call(() => runStatistics(this.temporal, name));
+  }
+
+  /**
+   * Tries at once what could not be deleted or undone and would be tried again later; returns when it succeeded. Throws
+   * `Refused` where nothing is to be tried again, `OperationFailed` with the reason. Harmless to repeat.
+   */
+  async retry(what: Retried): Promise<void> {
+    await this.#askRetried(what, retryUpdate);
+  }
+
+  /**
+   * Ends the trying and forgets the share, the snapshot or the instance. What is left of it belongs to nobody then: `sweep`
+   * finds it. Throws `Refused` where nothing is to be tried again.
+   */
+  async giveUp(what: Retried): Promise<void> {
+    await this.#askRetried(what, giveUpUpdate);
+  }
+
+  async #askRetried(what: Retried, update: typeof retryUpdate): Promise<void> {
+    if ('instanceId' in what) {
+      return this.#instances.ask(parseInstanceId(what.instanceId), (instance) =>
+        instance.executeUpdate(update, { args: [{}] }),
+      );
+    }
+    const { shareId, snapshotId } = what;
+    const args: [{ snapshotId?: string }] =
+      snapshotId === undefined ? [{}] : [{ snapshotId: parseSnapshotId(snapshotId) }];
+    return this.#shares.ask(parseShareId(shareId), (share) =>
+      share.executeUpdate(update, { args }),
+    );
   }
 
   /**

@@ -1,5 +1,5 @@
 /** The client library: shares and service instances, for programs. */
-export { HawserClient, type WaitOptions } from './hawser-client.js';
+export { HawserClient, type Retried, type WaitOptions } from './hawser-client.js';
 export type { BackendSummary } from './backends.js';
 export type { ConnectOptions } from './connection.js';
 export * from './errors.js';
@@ -25,6 +25,7 @@ export type {
   Protocol,
   RebootReport,
   RebootType,
+  Retry,
   ServiceInstanceStatus,
   ServiceInstanceView,
   ShareOutcome,

@@ -24,6 +24,7 @@ const refusals = new Set([
   'InstanceInUse',
   'InstanceBusy',
   'InstanceNotActive',
+  'NothingToRetry',
 ]);
 
 /** The reason in an update's failure, or undefined when the error is none. */

@@ -61,6 +61,15 @@ const keysOf = <K extends string>(set: Record<K, true>): K[] => Object.keys(set)
 export const shareStatuses: ShareStatus[] = keysOf(shareStatusSet);
 
 const problem = z.object({ type: z.string(), message: z.string() }).nullable();
+const retry = z
+  .object({
+    operation: z.string(),
+    reason: z.string(),
+    since: z.string(),
+    attempts: z.number(),
+    nextTry: z.string(),
+  })
+  .optional();
 const operation = z
   .object({ type: z.string(), workflowId: z.string(), startedAt: z.string() })
   .nullable();
@@ -99,12 +108,14 @@ const shareView: z.ZodType<ShareView> = z.object({
         sizeGib: z.number(),
         volumeSnapshotId: z.string().nullable(),
         error: problem,
+        retry,
         createdAt: z.string(),
       }),
     )
     .default([]),
   notes: z.array(z.string()).optional(),
   error: problem,
+  retry,
   operation,
   createdAt: z.string(),
 });
@@ -127,6 +138,7 @@ const instanceView: z.ZodType<ServiceInstanceView> = z.object({
   unmanagedShares: z.array(z.string()).default([]),
   maxShares: z.number(),
   error: problem,
+  retry,
   operation,
   createdAt: z.string(),
 });

@@ -136,6 +136,8 @@ export interface Snapshot {
   /** Cinder's id, null before there is one. */
   volumeSnapshotId: string | null;
   error: Problem | null;
+  /** While what could not be deleted or undone is tried again. */
+  retry?: Retry;
   /** ISO 8601, UTC. */
   createdAt: string;
 }
@@ -152,6 +154,20 @@ export interface RunningOperation {
   workflowId: string;
   /** ISO 8601, UTC. */
   startedAt: string;
+}
+
+/** What failed and is tried again by itself, at growing intervals, until it succeeds or an operator gives it up. */
+export interface Retry {
+  /** The operation that is tried. */
+  operation: string;
+  /** Why the latest try failed. */
+  reason: string;
+  /** When the first one failed. ISO 8601, UTC. */
+  since: string;
+  /** How many failed. */
+  attempts: number;
+  /** When the next one begins. ISO 8601, UTC. */
+  nextTry: string;
 }
 
 /** A share as people see it: the memo `view` of its entity workflow, and the JSON of the command line. */
@@ -173,6 +189,8 @@ export interface ShareView extends ShareRequest {
   /** What somebody should know of a share that was taken over: what is not as it was. */
   notes?: string[];
   error: Problem | null;
+  /** While what could not be deleted or undone is tried again. */
+  retry?: Retry;
   operation: RunningOperation | null;
   /** ISO 8601, UTC. */
   createdAt: string;
@@ -256,6 +274,8 @@ export interface ServiceInstanceView {
   unmanagedShares?: string[];
   maxShares: number;
   error: Problem | null;
+  /** While what could not be deleted or undone is tried again. */
+  retry?: Retry;
   operation: RunningOperation | null;
   createdAt: string;
 }

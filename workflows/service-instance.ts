@@ -28,9 +28,11 @@ import {
   shareSizedSignal,
   type JoinResult,
 } from './messages.js';
-import type { ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
+import type { Problem, ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
 import { getCommonServer } from './get-common-server.js';
+import { handleInstanceRetrying } from './instance-retrying.js';
 import { failureOf, problemOf } from './problem.js';
+import { failedAgain, msUntil } from './retrying.js';
 import { searchAttributes } from './search-attributes.js';
 import { setUpServiceInstance } from './set-up-service-instance.js';
 
@@ -133,6 +135,9 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
         )
       : run(getCommonServer, { instanceId, backend }, `Find the server of backend ${backend}`);
 
+  const nextDeletion = (problem: Problem) =>
+    failedAgain(view.retry, deleteServiceInstance.name, problem);
+
   const setUp = async () => {
     try {
       const instance = await findOrMake();
@@ -146,7 +151,9 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
         error: null,
       });
     } catch (error) {
-      Object.assign(view, { status: 'error', error: problemOf(error) });
+      const problem = problemOf(error);
+      Object.assign(view, { status: 'error', error: problem });
+      if (problem.type === 'UndoIncomplete') view.retry = nextDeletion(problem);
     }
     publish();
   };
@@ -166,8 +173,10 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
         `Delete service instance ${instanceId}`,
       );
       view.status = 'deleted';
+      delete view.retry;
     } catch (error) {
-      Object.assign(view, { status: 'error', error: problemOf(error) });
+      const problem = problemOf(error);
+      Object.assign(view, { status: 'error', error: problem, retry: nextDeletion(problem) });
       deleteWanted = false;
     }
     publish();
@@ -345,6 +354,14 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     },
   );
 
+  const retrying = handleInstanceRetrying({
+    view,
+    publish,
+    tryAgain: () => {
+      deleteWanted = true;
+    },
+  });
+
   publish();
   if (view.status === 'creating') await setUp();
   if (view.status === 'error' && !state.instance) {
@@ -356,17 +373,19 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
 
   const historyGrew = () => workflowInfo().continueAsNewSuggested;
   const inUse = () => view.shares.length > 0 || unmanagedShares().length > 0;
-  while (view.status !== 'deleted') {
+  while (view.status !== 'deleted' && !retrying.forgotten()) {
     if (inUse()) {
       await condition(() => deleteWanted || !inUse() || historyGrew());
     } else {
-      const usedAgain = () => deleteWanted || inUse() || historyGrew();
+      const usedAgain = () => deleteWanted || inUse() || historyGrew() || retrying.forgotten();
+      const patienceMs = view.retry ? msUntil(view.retry) : options.unusedCleanupMs;
       const stillUnused =
-        options.unusedCleanupMs === null
+        patienceMs === null
           ? await condition(usedAgain).then(() => false)
-          : !(await condition(usedAgain, options.unusedCleanupMs));
+          : !(await condition(usedAgain, patienceMs));
       if (stillUnused && !inUse()) deleteWanted = true;
     }
+    if (retrying.forgotten()) break;
     if (deleteWanted && !inUse() && shareNetwork) await inTurn(() => remove(shareNetwork));
     else if (historyGrew()) {
       await condition(allHandlersFinished);
@@ -379,6 +398,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       await goOn({ ...input, state });
     }
   }
+  retrying.end();
   await condition(allHandlersFinished);
 }
 
@@ -426,6 +446,7 @@ function describeInstance(view: ServiceInstanceView): string {
   return [
     `**${view.status}**: service instance \`${view.id}\``,
     ...(view.error ? [`Problem: ${view.error.message}`] : []),
+    ...(view.retry ? [`Tried again at ${view.retry.nextTry}: ${view.retry.reason}`] : []),
     ...(view.operation ? [`Running: \`${view.operation.workflowId}\``] : []),
     ...(view.serverId ? [`Server \`${view.serverId}\` at ${view.address}`] : []),
     `${view.shares.length} of ${view.maxShares} places taken`,

@@ -162,6 +162,7 @@ function describeShare(view: ShareView): string {
   return [
     `**${view.status}**: ${describeRequest(view)}`,
     ...(view.error ? [`Problem: ${view.error.message}`] : []),
+    ...(view.retry ? [`Tried again at ${view.retry.nextTry}: ${view.retry.reason}`] : []),
     ...(view.operation ? [`Running: \`${view.operation.workflowId}\``] : []),
     ...(view.serviceInstance ? [`Service instance: \`${view.serviceInstance}\``] : []),
     ...view.exportLocations.map(({ path }) => `Export: \`${path}\``),

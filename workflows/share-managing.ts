@@ -11,6 +11,7 @@ import {
   type ShareStatus,
 } from './model.js';
 import { endedFromOutside, failureOf, problemOf } from './problem.js';
+import { failedAgain, withoutLeftovers } from './retrying.js';
 import { newShareState, type ShareEntity, type ShareState } from './share-entity.js';
 import { unmanage } from './unmanage.js';
 import { validateManageRequest } from './validation.js';
@@ -41,10 +42,13 @@ export async function takeOver(entity: ShareEntity): Promise<void> {
       serviceInstance: instance.instanceId,
       volumeId: location.volumeId,
     });
+    delete view.retry;
     await entity.tellSize();
   } catch (error) {
     view.status = 'manage_error';
     view.error = problemOf(error);
+    if (state.leftover === undefined) delete view.retry;
+    else view.retry = failedAgain(view.retry, unmanage.name, view.error);
   }
   publish();
 }
@@ -75,6 +79,19 @@ export async function putBack({ state, view, run }: ShareEntity): Promise<void> 
   delete state.leftover;
 }
 
+/** The same, for one that nobody asks for any more but its own retry: it stays as one that failed. */
+export async function putBackLater(entity: ShareEntity): Promise<void> {
+  const { view, publish } = entity;
+  try {
+    await putBack(entity);
+    view.error = withoutLeftovers(view.error);
+    delete view.retry;
+  } catch (error) {
+    view.retry = failedAgain(view.retry, unmanage.name, problemOf(error));
+  }
+  publish();
+}
+
 const placeOf = ({ id: shareId, backend, serviceInstance }: ManageRequest) => ({
   shareId,
   backend,
@@ -90,8 +107,11 @@ const mayBeUnmanaged = (status: ShareStatus): boolean =>
 const isOutOfService = ({ view, state }: ShareEntity): boolean =>
   view.status === 'error' && state.instance !== null && view.exportLocations.length > 0;
 
-/** Answers the requests to take a share over, and to let go of it while it stays in service. */
-export function handleManaging(entity: ShareEntity): void {
+/**
+ * Answers the requests to take a share over, and to let go of it while it stays in service. Returns how it is let go of, for
+ * one more try.
+ */
+export function handleManaging(entity: ShareEntity): () => Promise<void> {
   const { state, view, queue, publish, refuse, run } = entity;
 
   setHandler(takingOverSignal, (found) => {
@@ -140,9 +160,11 @@ export function handleManaging(entity: ShareEntity): void {
         await putBack(entity);
       }
       view.status = 'unmanaged';
+      delete view.retry;
     } catch (error) {
       view.status = 'unmanage_error';
       view.error = problemOf(error);
+      view.retry = failedAgain(view.retry, unmanage.name, view.error);
     }
     publish();
   };
@@ -174,4 +196,6 @@ export function handleManaging(entity: ShareEntity): void {
       },
     },
   );
+
+  return letGo;
 }

@@ -8,8 +8,9 @@ import {
   manageSnapshotUpdate,
   unmanageSnapshotUpdate,
 } from './messages.js';
-import type { ServiceInstance, ShareLocation, Snapshot, SnapshotStatus } from './model.js';
+import type { Problem, ServiceInstance, ShareLocation, Snapshot, SnapshotStatus } from './model.js';
 import { failureOf, problemOf } from './problem.js';
+import { failedAgain, withoutLeftovers } from './retrying.js';
 import type { ShareEntity } from './share-entity.js';
 import { unmanageSnapshot } from './unmanage-snapshot.js';
 import { validateCinderId, validateName, validateSnapshotId } from './validation.js';
@@ -21,8 +22,11 @@ interface Change {
   failed: SnapshotStatus;
 }
 
-/** Answers the requests to take, delete, manage and unmanage snapshots of a share. */
-export function handleSnapshots(entity: ShareEntity): void {
+/**
+ * Answers the requests to take, delete, manage and unmanage snapshots of a share. Returns how one is removed once more that
+ * could not be deleted, or not be undone.
+ */
+export function handleSnapshots(entity: ShareEntity): (snapshot: Snapshot) => Promise<void> {
   const { view, publish, refuse, inTurn, run } = entity;
 
   const find = (id: string): Snapshot | undefined => view.snapshots.find((one) => one.id === id);
@@ -74,9 +78,12 @@ export function handleSnapshots(entity: ShareEntity): void {
     } catch (error) {
       const problem = problemOf(error);
       Object.assign(snapshot, { status: failed, error: problem });
+      const remedy = remedyOf({ during, failed }, problem);
+      if (remedy !== undefined) snapshot.retry = failedAgain(snapshot.retry, remedy, problem);
       publish();
       throw failureOf(problem);
     }
+    delete snapshot.retry;
     publish();
   };
 
@@ -254,11 +261,47 @@ export function handleSnapshots(entity: ShareEntity): void {
     },
   );
 
+  /** What a snapshot left that could not undo all; it stays as one that failed. */
+  const removeLeftovers = async (snapshot: Snapshot): Promise<void> => {
+    const { status, volumeSnapshotId } = snapshot;
+    const isOperators = status === 'manage_error';
+    try {
+      if (!isOperators) {
+        const summary = `Remove what is left of snapshot ${snapshot.id}`;
+        await run(deleteSnapshot, refOf(snapshot), summary);
+      } else if (volumeSnapshotId !== null) await unmark(snapshot, volumeSnapshotId);
+      snapshot.error = withoutLeftovers(snapshot.error);
+      delete snapshot.retry;
+    } catch (error) {
+      const remedy = isOperators ? unmanageSnapshot.name : deleteSnapshot.name;
+      snapshot.retry = failedAgain(snapshot.retry, remedy, problemOf(error));
+    }
+    publish();
+  };
+
   const refOf = ({ id }: Snapshot) => ({
     backend: view.backend,
     shareId: view.id,
     snapshotId: id,
   });
+
+  return async (snapshot) => {
+    if (snapshot.status !== 'error_deleting') return removeLeftovers(snapshot);
+    const deletion = { snapshot, during: 'deleting', failed: 'error_deleting' } as const;
+    // How it fails stays with the snapshot.
+    await change(deletion, async () => {
+      await run(deleteSnapshot, refOf(snapshot), `Delete snapshot ${snapshot.id}`);
+      forget(snapshot);
+    }).catch(() => undefined);
+  };
+}
+
+/** What puts a failure right later; undefined where nothing is left of it. What was not ours stays in Cinder. */
+function remedyOf({ during, failed }: Omit<Change, 'snapshot'>, { type }: Problem) {
+  const isLeft = type === 'UndoIncomplete';
+  if (failed === 'error_deleting' || (failed === 'error' && isLeft)) return deleteSnapshot.name;
+  const isMarked = failed === 'manage_error' && (isLeft || during !== 'manage_starting');
+  return isMarked ? unmanageSnapshot.name : undefined;
 }
 
 /** Where a share is whose volume Cinder can take a snapshot of; refuses any other. */

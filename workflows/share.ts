@@ -30,6 +30,8 @@ import {
   type ShareEntity,
   type ShareState,
 } from './share-entity.js';
+import { failedAgain, untilDue } from './retrying.js';
+import { handleRetrying } from './share-retrying.js';
 import { handleSize } from './share-size.js';
 import { handleSnapshots } from './share-snapshots.js';
 import { validateShareRequest } from './validation.js';
@@ -62,18 +64,21 @@ async function liveAsShare({
   handleCreation(entity);
   handleAccess(entity);
   handleSize(entity);
-  handleSnapshots(entity);
+  const removeSnapshot = handleSnapshots(entity);
   handleEnsure(entity);
-  handleManaging(entity);
-  handleDeletion(entity);
+  const letGo = handleManaging(entity);
+  const remove = handleDeletion(entity);
+  const retrying = handleRetrying(entity, { remove, letGo, removeSnapshot });
 
-  const over = () => view.status === 'deleted' || view.status === 'unmanaged';
+  const over = () =>
+    view.status === 'deleted' || view.status === 'unmanaged' || retrying.forgotten();
 
   publish();
   if (view.status === 'creating') await create(entity);
   if (view.status === 'manage_starting') await takeOver(entity);
   while (!over()) {
-    await condition(() => queue.length > 0 || workflowInfo().continueAsNewSuggested);
+    const wanted = () => queue.length > 0 || workflowInfo().continueAsNewSuggested;
+    if (!(await untilDue(wanted, retrying.retries()))) queue.push(retrying.tryWhatIsDue);
     await queue.shift()?.();
     await condition(() => queue.length > 0 || allHandlersFinished());
     if (queue.length === 0 && !over()) {
@@ -132,7 +137,9 @@ async function create({ request, state, view, publish, run }: ShareEntity): Prom
   } catch (error) {
     view.status = 'error';
     view.error = problemOf(error);
-    if (view.error.type !== 'UndoIncomplete' && !endedFromOutside(error)) {
+    if (view.error.type === 'UndoIncomplete') {
+      view.retry = failedAgain(undefined, deleteShare.name, view.error);
+    } else if (!endedFromOutside(error)) {
       state.exists = false;
       state.instance = null;
       view.serviceInstance = null;
@@ -141,7 +148,8 @@ async function create({ request, state, view, publish, run }: ShareEntity): Prom
   publish();
 }
 
-function handleDeletion(entity: ShareEntity): void {
+/** Answers the request to delete the share, and returns how it is done, for one more try. */
+function handleDeletion(entity: ShareEntity) {
   const { request, state, view, queue, publish, refuse, run } = entity;
   const remove = async () => {
     if (view.status === 'unmanaged' || view.status === 'deleted') return;
@@ -156,9 +164,11 @@ function handleDeletion(entity: ShareEntity): void {
       Object.assign(view, { status: 'deleted', serviceInstance: null });
       Object.assign(view, { volumeId: null, volumeSizeGib: null });
       Object.assign(view, { exportLocations: [], accessRules: [] });
+      delete view.retry;
     } catch (error) {
       view.status = 'error_deleting';
       view.error = problemOf(error);
+      view.retry = failedAgain(view.retry, deleteShare.name, view.error);
     }
     publish();
   };
@@ -194,4 +204,6 @@ function handleDeletion(entity: ShareEntity): void {
       },
     },
   );
+
+  return remove;
 }

@@ -94,13 +94,20 @@ function orphaned(
   { endedAt, status, view }: Life & { running: false },
 ): Ownerless | undefined {
   const whole = owner.type === 'share' ? `share ${owner.id}` : ownerInWords(owner);
+  const last = (view as ShareView | undefined)?.status;
   // It is in service still, for those to whom it was given.
-  if ((view as ShareView | undefined)?.status === 'unmanaged') return undefined;
+  if (last === 'unmanaged') return undefined;
+  const why = `${whole} is gone`;
+  if (owner.type !== 'share' || status === null) return { why, endedAt, keep: null };
+  // Somebody gave up the trying.
+  if (last === 'manage_error' || last === 'unmanage_error') {
+    return { why, endedAt, keep: `${whole} was given up in ${last}: its data are somebody's` };
+  }
   const keep =
-    owner.type === 'share' && status !== null && status !== 'COMPLETED'
-      ? `the workflow of ${whole} ended as ${status}: nobody asked for its data to go`
-      : null;
-  return { why: `${whole} is gone`, endedAt, keep };
+    status === 'COMPLETED'
+      ? null
+      : `the workflow of ${whole} ended as ${status}: nobody asked for its data to go`;
+  return { why, endedAt, keep };
 }
 
 /** Another one than this that a share which lives and rests uses. */

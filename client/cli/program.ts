@@ -7,6 +7,7 @@ import { addConfigCommands } from './config.js';
 import { addDevCommand } from './dev.js';
 import { addImageCommands } from './image.js';
 import { addInstanceCommands } from './instance.js';
+import { addRetryCommands } from './retry.js';
 import { addShareCommands } from './share.js';
 import { addSnapshotCommands } from './snapshot.js';
 import { addSweepCommand } from './sweep.js';
@@ -35,6 +36,7 @@ export function buildProgram({ quiet }: { quiet: boolean }): Command {
   addImageCommands(program);
   addConfigCommands(program);
   addBackendCommands(program);
+  addRetryCommands(program);
   addSweepCommand(program);
   throwErrors(program, quiet);
   return program;

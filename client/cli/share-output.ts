@@ -1,5 +1,6 @@
 import type { ServiceInstanceView, ShareView } from '../../workflows/model.js';
 import { list, table, type Column } from './tables.js';
+import { retryInWords, withRetry } from './retry-output.js';
 import { ago } from './time.js';
 
 /** A share for programs: the documented keys, in their order. */
@@ -20,6 +21,7 @@ export function shareJson(view: ShareView): Record<string, unknown> {
     snapshots: view.snapshots,
     ...(view.notes?.length ? { notes: view.notes } : {}),
     error: view.error,
+    ...(view.retry ? { retry: view.retry } : {}),
     backend: view.backend,
     ...(view.availabilityZone !== undefined && { availabilityZone: view.availabilityZone }),
     ...(view.fromSnapshot && { fromSnapshot: view.fromSnapshot }),
@@ -42,6 +44,7 @@ export function describeShare(view: ShareView): string {
     ['Name', ...(view.name ? [view.name] : [])],
     ['Status', view.status],
     ['Problem', ...(view.error ? [view.error.message] : [])],
+    ['Retry', ...retryInWords(view.retry)],
     ['Protocol', view.protocol],
     ['Size', `${view.sizeGib} GiB${largerVolume(view)}`],
     ['Network', ...(view.shareNetwork === null ? [] : [view.shareNetwork])],
@@ -100,7 +103,7 @@ export const inWords = (state: string): string => state.replaceAll('_', ' ');
 const shareColumns: Column<ShareView>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'NAME', value: ({ name }) => name, mayShrink: true },
-  { title: 'STATUS', value: ({ status }) => status },
+  { title: 'STATUS', value: withRetry },
   { title: 'PROTOCOL', value: ({ protocol }) => protocol },
   { title: 'SIZE', value: ({ sizeGib }) => `${sizeGib} GiB` },
   { title: 'NETWORK', value: ({ shareNetwork }) => shareNetwork ?? '', mayShrink: true },
@@ -127,6 +130,7 @@ export function describeInstance(view: ServiceInstanceView): string {
     ['Service instance', view.id],
     ['Status', view.status],
     ['Problem', ...(view.error ? [view.error.message] : [])],
+    ['Retry', ...retryInWords(view.retry)],
     ['Server', view.serverId ?? 'none yet'],
     ['Address', view.address ?? 'none yet'],
     ['Network', view.shareNetwork?.networkId ?? 'all (a server that was there before Hawser)'],
@@ -143,7 +147,7 @@ export const instanceTable = (views: ServiceInstanceView[]): string =>
   table(
     [
       { title: 'ID', value: ({ id }) => id },
-      { title: 'STATUS', value: ({ status }) => status },
+      { title: 'STATUS', value: withRetry },
       { title: 'ADDRESS', value: ({ address }) => address ?? '' },
       { title: 'SHARES', value: ({ shares, maxShares }) => `${shares.length} of ${maxShares}` },
     ],

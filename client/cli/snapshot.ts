@@ -7,6 +7,7 @@ import {
   type ExistingSnapshot,
   type SnapshotSpec,
 } from '../input.js';
+import { retryInWords, withRetry } from './retry-output.js';
 import { withSession, type Session } from './session.js';
 import { inWords } from './share-output.js';
 import { list, table } from './tables.js';
@@ -135,6 +136,7 @@ function describeSnapshot(shareId: string, snapshot: Snapshot): string {
     ['Share', shareId],
     ['Status', inWords(snapshot.status)],
     ['Problem', ...(snapshot.error ? [snapshot.error.message] : [])],
+    ['Retry', ...retryInWords(snapshot.retry)],
     ['Size', `${snapshot.sizeGib} GiB`],
     ['In Cinder', snapshot.volumeSnapshotId ?? 'not yet'],
     ['Created', `${ago(snapshot.createdAt)} (${snapshot.createdAt})`],
@@ -151,7 +153,7 @@ const snapshotTable = (snapshots: Snapshot[]): string =>
       ...(snapshots.some(({ name }) => name !== '')
         ? [{ title: 'NAME', value: ({ name }: Snapshot) => name }]
         : []),
-      { title: 'STATUS', value: ({ status }) => inWords(status) },
+      { title: 'STATUS', value: (one) => inWords(withRetry(one)) },
       { title: 'SIZE', value: ({ sizeGib }) => `${sizeGib} GiB` },
       { title: 'CREATED', value: ({ createdAt }) => ago(createdAt) },
     ],

@@ -1,0 +1,144 @@
+import { proxyActivities, setHandler } from '@temporalio/workflow';
+import type { PlacementActivities } from '../activities/placement.js';
+import { entityCall } from './activity-options.js';
+import { deleteShare } from './delete-share.js';
+import { giveUpUpdate, retryUpdate } from './messages.js';
+import { commonInstanceId, type Retry, type ShareView, type Snapshot } from './model.js';
+import { failureOf, problemOf } from './problem.js';
+import { failedAgain, givenUp, isDue, withoutLeftovers } from './retrying.js';
+import type { ShareEntity } from './share-entity.js';
+import { putBackLater } from './share-managing.js';
+
+const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall);
+
+/** How what failed is tried once more; a try that fails leaves a `retry` with its reason. */
+export interface Again {
+  remove: () => Promise<void>;
+  letGo: () => Promise<void>;
+  removeSnapshot: (snapshot: Snapshot) => Promise<void>;
+}
+
+/**
+ * Tries again what could not be deleted or undone of a share and its snapshots, and answers the requests to do so at once
+ * or to give it up.
+ */
+export function handleRetrying(entity: ShareEntity, again: Again) {
+  const { view, publish, refuse, inTurn } = entity;
+  let forgotten = false;
+
+  const tryShare = async (): Promise<void> => {
+    if (view.status === 'error_deleting') return again.remove();
+    if (view.status === 'unmanage_error') return again.letGo();
+    if (view.status === 'manage_error') return putBackLater(entity);
+    if (view.status === 'error') return removeLeftovers(entity);
+    return undefined;
+  };
+
+  const trySnapshot = async (snapshot: Snapshot): Promise<void> => {
+    if (waits(snapshot) && view.snapshots.includes(snapshot)) await again.removeSnapshot(snapshot);
+  };
+
+  /** What failed and is tried again: the share itself, or one of its snapshots. */
+  const find = (snapshotId: string | undefined): ShareView | Snapshot | undefined => {
+    if (snapshotId === undefined) return view.retry ? view : undefined;
+    return view.snapshots.find(({ id, retry }) => id === snapshotId && retry !== undefined);
+  };
+
+  const requireFailed = ({ snapshotId }: { snapshotId?: string }): void => {
+    if (find(snapshotId)) return;
+    refuse(
+      'NothingToRetry',
+      snapshotId === undefined
+        ? `its status is ${view.status}, and nothing of it waits to be tried again`
+        : `no snapshot ${snapshotId} of it waits to be tried again`,
+    );
+  };
+
+  setHandler(
+    retryUpdate,
+    async ({ snapshotId }) =>
+      inTurn(async () => {
+        const failed = find(snapshotId);
+        // Meanwhile it succeeded, or somebody else gave it up.
+        if (!failed) return;
+        await (failed === view ? tryShare() : trySnapshot(failed as Snapshot));
+        if (failed.retry) {
+          throw failureOf({
+            type: failed.error?.type ?? 'Failed',
+            message: failed.retry.reason,
+          });
+        }
+      }),
+    { validator: requireFailed },
+  );
+
+  setHandler(
+    giveUpUpdate,
+    async ({ snapshotId }) =>
+      inTurn(async () => {
+        const failed = find(snapshotId);
+        if (!failed) return;
+        if (failed !== view) {
+          view.snapshots = view.snapshots.filter((one) => one !== failed);
+        } else {
+          await leave(entity);
+          view.error = givenUp(view.retry);
+          delete view.retry;
+          forgotten = true;
+        }
+        publish();
+      }),
+    { validator: requireFailed },
+  );
+
+  return {
+    /** Given up: the share's workflow is over, whatever is left of it. */
+    forgotten: (): boolean => forgotten,
+
+    /** All that is to be tried again. */
+    retries: (): Retry[] =>
+      [view, ...view.snapshots].filter(waits).flatMap(({ retry }) => retry ?? []),
+
+    /** Tries what is due. Only in turn. */
+    tryWhatIsDue: async (): Promise<void> => {
+      if (view.retry && isDue(view.retry)) await tryShare();
+      for (const snapshot of view.snapshots) {
+        if (snapshot.retry && isDue(snapshot.retry)) await trySnapshot(snapshot);
+      }
+    },
+  };
+}
+
+/** Nothing else is about to happen to it. */
+const waits = ({ status }: ShareView | Snapshot): boolean =>
+  ['error_deleting', 'error', 'manage_error', 'unmanage_error'].includes(status);
+
+/** Gives its place back, also one that a take-over took. What was to be let go of is served on, and its instance stays. */
+async function leave({ state, view }: ShareEntity): Promise<void> {
+  const { instance, leftover, managed, location } = state;
+  const { backend, id: shareId } = view;
+  const taken = leftover === undefined ? undefined : managed?.serviceInstance;
+  const instanceId = instance?.instanceId ?? (taken === null ? commonInstanceId(backend) : taken);
+  if (instanceId === undefined) return;
+  const how =
+    view.status === 'unmanage_error'
+      ? { unmanaged: true, ...(location && { path: location.path }) }
+      : { gone: true };
+  await leaveServiceInstance({ backend, instanceId, shareId, ...how });
+}
+
+/** Removes what a create left that could not undo all; the share stays as one that failed. */
+async function removeLeftovers({ request, state, view, publish, run }: ShareEntity) {
+  const { instance, location } = state;
+  try {
+    const summary = `Remove what the create of share ${view.id} left`;
+    await run(deleteShare, { share: request, instance, location }, summary);
+    Object.assign(state, { exists: false, instance: null });
+    view.serviceInstance = null;
+    view.error = withoutLeftovers(view.error);
+    delete view.retry;
+  } catch (error) {
+    view.retry = failedAgain(view.retry, deleteShare.name, problemOf(error));
+  }
+  publish();
+}
