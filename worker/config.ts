@@ -162,7 +162,13 @@ function parseYaml(file: string, text: string): unknown {
       document.errors.map(({ message }) => message),
     );
   }
-  return document.toJS() ?? {};
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    // Aliases are followed only now: one of nothing, or of too much.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(file, [reason]);
+  }
 }
 
 const describeShape = (issue: z.core.$ZodIssue): string =>

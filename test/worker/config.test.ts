@@ -231,6 +231,17 @@ test('a file that is missing, not YAML, or without backends says so', () => {
   expect(problemsOf('backends: {}')).toEqual(['backends: at least one backend expected']);
 });
 
+test.each([
+  ['an alias of nothing', 'backends:\n  a: *nothing\n', /Unresolved alias/],
+  [
+    'aliases that grow beyond all bounds',
+    `a: &a [1,1,1,1,1,1,1,1,1]\n${['ab', 'bc', 'cd', 'de'].map(([from, to]) => `${to}: &${to} [${Array(9).fill(`*${from}`).join()}]`).join('\n')}`,
+    /Excessive alias count/,
+  ],
+])('%s: the file is refused', (_what, text, reason) => {
+  expect(problemsOf(text)).toEqual([expect.stringMatching(reason)]);
+});
+
 test('a mistyped option is told the name that is nearest', () => {
   expect(
     problemsOf(`
