@@ -64,20 +64,36 @@ function splitEntry(line: string, at: number): { key: string; value: string } {
 
 /**
  * Puts the values of other options in the place of `$name`, `${name}` and `$section.name`, as oslo.config does;
- * `$$` and `\$` are a plain dollar. A name that nobody knows stays as it is.
+ * `$$` and `\$` are a plain dollar. A name that nobody knows stays as it is, and so does one within its own value.
  */
-export function interpolate(
+export function interpolate(text: string, lookUp: (name: string) => string | undefined): string {
+  return replaced(text, lookUp, { within: [], left: MAX_REFERENCES });
+}
+
+/** More than anybody writes: values that name each other several times would grow beyond all bounds. */
+const MAX_REFERENCES = 1000;
+
+interface Expansion {
+  within: string[];
+  left: number;
+}
+
+function replaced(
   text: string,
   lookUp: (name: string) => string | undefined,
-  depth = 0,
+  expansion: Expansion,
 ): string {
-  // As deep as anybody writes them; options that name each other would go on for ever.
-  if (depth > 10) return text;
+  const { within } = expansion;
   const reference = /\\\$|\$\$|\$\{([A-Za-z_][\w.]*)\}|\$([A-Za-z_]\w*(?:\.\w+)*)/g;
   return text.replaceAll(reference, (whole, braced?: string, bare?: string) => {
     const name = braced ?? bare;
     if (name === undefined) return '$';
-    const value = lookUp(name);
-    return value === undefined ? whole : interpolate(value, lookUp, depth + 1);
+    const value = within.includes(name) || expansion.left <= 0 ? undefined : lookUp(name);
+    if (value === undefined) return whole;
+    expansion.left -= 1;
+    within.push(name);
+    const inner = replaced(value, lookUp, expansion);
+    within.pop();
+    return inner;
   });
 }

@@ -53,3 +53,10 @@ test('references are replaced, also within each other, and dollars can be kept',
   expect(read(String.raw`$$home \$home $nobody 5$`)).toBe('$home $home $nobody 5$');
   expect(read('$loop')).toBe('$loop');
 });
+
+test('references that multiply stay where they become too many', () => {
+  const names = 'abcdefghijkl'.split('');
+  const values = new Map(names.map((name, at) => [name, `$${names[at + 1] ?? 'z'}`.repeat(30)]));
+  expect(interpolate('$a', (name) => values.get(name)).length).toBeLessThan(100_000);
+  expect(interpolate('$l', () => '$l'.repeat(100))).toBe('$l'.repeat(100));
+});
