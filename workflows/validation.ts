@@ -16,6 +16,8 @@ import type {
 const MAX_SIZE_GIB = 65_536;
 const MAX_NAME_LENGTH = 255;
 const CONTROL_CHARACTER = /\p{Cc}/u;
+/** Half of a pair: another character would arrive in its place. */
+const LONE_SURROGATE = /\p{Cs}/u;
 
 type Check = (value: unknown) => string | undefined;
 
@@ -81,6 +83,7 @@ const checkShareNetwork: Check = (value) => {
 function checkText(what: string, value: string): string | undefined {
   const control = CONTROL_CHARACTER.exec(value);
   if (control) return `the ${what} contains the control character ${quote(control[0])}`;
+  if (LONE_SURROGATE.test(value)) return `the ${what} is not well-formed Unicode: ${quote(value)}`;
   if (value.length > MAX_NAME_LENGTH) {
     return `the ${what} has ${value.length} characters: ${MAX_NAME_LENGTH} are the most`;
   }

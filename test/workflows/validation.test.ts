@@ -52,6 +52,8 @@ describe('a share request', () => {
     ['id', 'Data', 'use "data"'],
     ['name', 'x'.repeat(256), 'the name has 256 characters: 255 are the most'],
     ['name', 'bell\u0007', 'the name contains the control character "\\u0007"'],
+    ['name', 'half a pair \udc00', 'the name is not well-formed Unicode: "half a pair \\udc00"'],
+    ['shareNetwork', 'net\ud800', 'the share network is not well-formed Unicode'],
     ['name', null, 'the name must be text'],
     ['protocol', 'nfs', 'protocol "nfs" is unknown: use NFS or CIFS'],
     ['protocol', undefined, 'is unknown: use NFS or CIFS'],
