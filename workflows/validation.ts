@@ -164,14 +164,18 @@ export function validateExportLocation(protocol: Protocol, location: string): st
   const form =
     protocol === 'NFS'
       ? 'ADDRESS:/path, the path of letters, digits, ".", "_" and "-"'
-      : String.raw`\\ADDRESS\name, the name of letters, digits, ".", "_" and "-"`;
+      : String.raw`\\ADDRESS\name, the name of letters, digits, ".", "_" and "-", and none of global, homes and printers`;
   return `export location ${quote(location)} of a ${protocol} share is not of the form ${form}`;
 }
+
+/** Sections of Samba's that are no shares: its own settings, and patterns that shares are made by. */
+const SPECIAL_SECTION = /^(global|homes|printers)$/i;
 
 /** The path that an NFS export location names, or the name of a CIFS one's; undefined when it is of no such form. */
 export function exportedName(protocol: Protocol, location: string): string | undefined {
   if (protocol === 'CIFS') {
-    return /^\\\\[^\\/\s]+\\([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(location)?.[1];
+    const name = /^\\\\[^\\/\s]+\\([A-Za-z0-9][A-Za-z0-9._-]*)$/.exec(location)?.[1];
+    return name !== undefined && SPECIAL_SECTION.test(name) ? undefined : name;
   }
   const path = /^[^/\s]+:((?:\/[A-Za-z0-9._-]+)+)\/?$/.exec(location)?.[1];
   return path?.split('/').some((part) => part === '.' || part === '..') ? undefined : path;

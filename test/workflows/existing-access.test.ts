@@ -169,6 +169,9 @@ test.each([
   ['CIFS', '//10.0.0.5/Old'],
   ['CIFS', '\\\\10.0.0.5\\Old\\deeper'],
   ['CIFS', '\\\\10.0.0.5\\a;b'],
+  ['CIFS', '\\\\10.0.0.5\\Homes'],
+  ['CIFS', '\\\\10.0.0.5\\global'],
+  ['CIFS', '\\\\10.0.0.5\\printers'],
 ] as const)('a %s location %s is refused, with the form it should have', (protocol, location) => {
   expect(validateExportLocation(protocol, location)).toMatch(/is not of the form .*ADDRESS/);
 });
