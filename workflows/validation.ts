@@ -74,7 +74,8 @@ const checkShareNetwork: Check = (value) => {
   if (typeof value !== 'string')
     return 'the share network is missing: use NETWORK or NETWORK/SUBNET';
   const parts = value.split('/');
-  if (parts.length > 2 || parts.some((part) => part.trim() === '')) {
+  // A dot is no name that Neutron could be asked for: it would be another path.
+  if (parts.length > 2 || parts.some((part) => /^(\s*|\.\.?)$/u.test(part))) {
     return `share network ${quote(value)} is not of the form NETWORK or NETWORK/SUBNET (names or ids)`;
   }
   return checkText('share network', value);

@@ -53,6 +53,8 @@ describe('a share request', () => {
     ['name', 'x'.repeat(256), 'the name has 256 characters: 255 are the most'],
     ['name', 'bell\u0007', 'the name contains the control character "\\u0007"'],
     ['name', 'half a pair \udc00', 'the name is not well-formed Unicode: "half a pair \\udc00"'],
+    ['shareNetwork', '..', 'share network ".." is not of the form NETWORK or NETWORK/SUBNET'],
+    ['shareNetwork', 'net/.', 'is not of the form'],
     ['shareNetwork', 'net\ud800', 'the share network is not well-formed Unicode'],
     ['name', null, 'the name must be text'],
     ['protocol', 'nfs', 'protocol "nfs" is unknown: use NFS or CIFS'],
