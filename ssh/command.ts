@@ -22,6 +22,8 @@ export const REMOTE_COMMAND =
   `sudo -n /bin/bash --norc -c 'mapfile -d "" -t f && exec timeout --kill-after=5 "\${f[0]}" ` +
   `/bin/bash --norc -euo pipefail -c "\${f[1]}" "\${f[2]}" "\${f[@]:3}"'`;
 
+/** Node's timers know no longer time, and fire at once instead. */
+const MAX_TIMEOUT_MS = 2_000_000_000;
 /** Linux takes no longer single argument (MAX_ARG_STRLEN), its NUL included. */
 const MAX_FIELD_BYTES = 128 * 1024 - 1;
 /** A quarter of the usual stack limit, where Linux wants all arguments and variables to fit. */
@@ -29,7 +31,7 @@ const MAX_TOTAL_BYTES = 1024 * 1024;
 
 /** @throws InvalidCommand if something cannot reach the script as it is */
 export function encodeCommand({ name, script, args = [], timeoutMs }: Command): Buffer {
-  if (!Number.isFinite(timeoutMs) || timeoutMs < 1) {
+  if (!(timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS)) {
     // `timeout 0` would mean no limit at all.
     throw new InvalidCommand(`${name}: a time limit of ${timeoutMs} ms makes no sense`);
   }

@@ -213,6 +213,7 @@ describe('a command that cannot be sent as it is', () => {
     ['negative time', { timeoutMs: -1 }, 'time limit of -1 ms'],
     ['no end', { timeoutMs: Number.NaN }, 'time limit of NaN ms'],
     ['eternity', { timeoutMs: Number.POSITIVE_INFINITY }, 'time limit of Infinity ms'],
+    ['longer than a timer can wait', { timeoutMs: 1e24 }, 'time limit of 1e+24 ms'],
   ] satisfies [string, Partial<Command>, string][])('is refused: %s', (_, change, reason) => {
     const encode = (): Buffer => encodeCommand({ ...command, ...change });
     expect(encode).toThrow(InvalidCommand);
