@@ -7,6 +7,9 @@ export interface ServiceComplaint {
 }
 
 const MAX_REASON_LENGTH = 1000;
+const MAX_CODE_LENGTH = 100;
+/** Whoever asks for more has lost his clock. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** Nova and Cinder: `{"itemNotFound": {"code": 404, "message": "…"}}`; Keystone the same under `error`. */
 const wrapped = z.object({
@@ -31,7 +34,11 @@ export function readComplaint(text: string): ServiceComplaint {
   const json = parseJson(text);
   const complaint = json === undefined ? fromPage(text) : fromJson(json);
   const reason = complaint.reason.replaceAll(/\s+/g, ' ').trim().slice(0, MAX_REASON_LENGTH);
-  return { ...complaint, reason: reason === '' ? 'no reason given' : reason };
+  return {
+    ...complaint,
+    code: complaint.code?.slice(0, MAX_CODE_LENGTH),
+    reason: reason === '' ? 'no reason given' : reason,
+  };
 }
 
 function fromJson(json: unknown): ServiceComplaint {
@@ -68,7 +75,7 @@ function fromWrapped(json: unknown): ServiceComplaint {
     // Keystone wraps everything in `error`, Neutron in `NeutronError`: their own word is inside.
     code: data.type ?? data.title ?? key,
     reason: data.message,
-    retryAfterMs: data.retryAfter === undefined ? undefined : data.retryAfter * 1000,
+    retryAfterMs: bounded(data.retryAfter === undefined ? NaN : data.retryAfter * 1000),
   };
 }
 
@@ -81,7 +88,8 @@ function fromPage(text: string): ServiceComplaint {
   };
 }
 
-const stripTags = (text: string): string => text.replaceAll(/<[^>]*>/g, ' ');
+// Stops at the next `<`: a page of nothing else would be read to its end once for each.
+const stripTags = (text: string): string => text.replaceAll(/<[^<>]*>/g, ' ');
 
 export function parseJson(text: string): unknown {
   try {
@@ -95,7 +103,8 @@ export function parseJson(text: string): unknown {
 export function parseRetryAfter(header: string | undefined, now = Date.now()): number | undefined {
   if (header === undefined || header === '') return undefined;
   const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  return bounded(Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now);
 }
+
+const bounded = (ms: number): number | undefined =>
+  Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);

@@ -90,11 +90,24 @@ test.each([
   ['0', 0],
   ['Sun, 06 Nov 1994 08:49:40 GMT', 3000],
   ['Sun, 06 Nov 1994 08:49:30 GMT', 0],
+  ['1e300', 3_600_000],
+  ['-5', 0],
+  ['Fri, 31 Dec 9999 23:59:59 GMT', 3_600_000],
   ['soon', undefined],
   ['', undefined],
   [undefined, undefined],
 ])('Retry-After "%s" is %s ms', (header, ms) => {
   expect(parseRetryAfter(header, Date.parse('1994-11-06T08:49:37Z'))).toBe(ms);
+});
+
+test('what is too long to be told is cut, and read in no time', () => {
+  const page = readComplaint('<'.repeat(1_000_000));
+  expect(page.reason).toHaveLength(1000);
+  const { code, retryAfterMs } = readComplaint(
+    JSON.stringify({ error: { type: 'x'.repeat(1e6), message: 'no', retryAfter: -1 } }),
+  );
+  expect(code).toHaveLength(100);
+  expect(retryAfterMs).toBe(0);
 });
 
 describe('not found', () => {
