@@ -75,7 +75,16 @@ function endpointFromCatalog(
   const regions = new Set(fitting.map(regionOf));
   // Taking just any region would build half of a share in one and half in another.
   if (regions.size > 1) throw missing(`it is in ${[...regions].join(', ')}: set region_name`);
+  if (!isRoot(first.url)) throw missing(`${JSON.stringify(first.url.slice(0, 200))} is no URL`);
   return first.url;
+}
+
+const MAX_URL_LENGTH = 2000;
+
+/** Whether paths can be put behind it: not behind a query or a fragment. */
+function isRoot(url: string): boolean {
+  if (url.length > MAX_URL_LENGTH || !URL.canParse(url)) return false;
+  return /^https?:$/.test(new URL(url).protocol) && !/[?#]/.test(url);
 }
 
 type Endpoint = Catalog[number]['endpoints'][number];

@@ -111,6 +111,9 @@ export class EndpointNotFound extends Error {
   }
 }
 
+/** A long list of nonsense is wrong in each of its items, and a failure has to fit in a message of Temporal's. */
+const MAX_DETAIL_LENGTH = 2000;
+
 /** The service answered something that is not its API: a proxy's page, cut-off JSON, a missing field. */
 export class UnexpectedAnswer extends Error {
   override readonly name = 'UnexpectedAnswer';
@@ -122,7 +125,7 @@ export class UnexpectedAnswer extends Error {
   constructor(call: Call & { detail: string; requestId?: string | undefined; cause?: unknown }) {
     super(
       `The ${call.service} service's answer to ${call.method} ${call.url} makes no sense: ` +
-        `${call.detail}${seeRequest(call.requestId)}`,
+        `${call.detail.slice(0, MAX_DETAIL_LENGTH)}${seeRequest(call.requestId)}`,
       { cause: call.cause },
     );
     this.service = call.service;

@@ -22,7 +22,8 @@ const tokenSchema = z.object({
     expires_at: z.iso.datetime(),
     issued_at: z.iso.datetime(),
     user: z.object({ id: z.string() }),
-    project: z.object({ id: z.string() }),
+    // It becomes part of a path.
+    project: z.object({ id: z.string().regex(/^[\w-]+$/, 'an id expected') }),
     catalog: catalogSchema,
   }),
 });

@@ -3,6 +3,10 @@ import { UnexpectedAnswer } from './errors.js';
 import type { Query } from './query.js';
 import type { Call, Requester } from './session.js';
 
+/** More than any project has; a service whose pages never end must not fill this process. */
+const MAX_PAGES = 10_000;
+const MAX_ITEMS = 100_000;
+
 /**
  * Reads a whole collection, page by page. Only the query of a "next" link is used: its host and path are
  * often those of the service behind its proxy.
@@ -26,12 +30,14 @@ export async function listAll<T>(
     });
     items.push(...found);
     if (next === undefined) return items;
-    if (seen.has(next)) {
-      const detail = `its pages never end (${next})`;
+    const endless = seen.has(next) || seen.size >= MAX_PAGES || items.length > MAX_ITEMS;
+    const following = queryOf(next);
+    if (endless || following === undefined) {
+      const detail = endless ? `its pages never end (${next})` : `its next page is at ${next}`;
       throw new UnexpectedAnswer({ service: call.service, method: 'GET', url: call.path, detail });
     }
     seen.add(next);
-    query = queryOf(next);
+    query = following;
   }
 }
 
@@ -58,10 +64,9 @@ const pageSchema = <T>(collection: string, schema: z.ZodType<T>) =>
       next: next ?? links?.find(({ rel }) => rel === 'next')?.href,
     }));
 
-function queryOf(link: string): Query {
-  const query: Record<string, string[]> = {};
-  for (const [key, value] of new URL(link, 'http://relative').searchParams) {
-    (query[key] ??= []).push(value);
-  }
-  return query;
+/** Undefined when the link is none. */
+function queryOf(link: string): Query | undefined {
+  if (!URL.canParse(link, 'http://relative')) return undefined;
+  const { searchParams } = new URL(link, 'http://relative');
+  return Object.fromEntries([...searchParams.keys()].map((key) => [key, searchParams.getAll(key)]));
 }

@@ -18,8 +18,8 @@ export function withQuery(url: string, query: Query | undefined): string {
  */
 export function path(parts: TemplateStringsArray, ...values: string[]): string {
   for (const value of values) {
-    if (value === '' || value === '.' || value === '..') {
-      throw new TypeError(`"${value}" is no id: ${parts.join('…')}`);
+    if (value === '' || value === '.' || value === '..' || /\p{Cs}/u.test(value)) {
+      throw new TypeError(`${JSON.stringify(value)} is no id: ${parts.join('…')}`);
     }
   }
   return String.raw({ raw: parts }, ...values.map(encodeURIComponent));

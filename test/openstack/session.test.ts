@@ -13,6 +13,7 @@ import {
   OpenStackUnreachable,
   UnexpectedAnswer,
 } from '../../openstack/errors.js';
+import { listAll } from '../../openstack/paging.js';
 import { Secret } from '../../openstack/secret.js';
 import { Session, withSignal } from '../../openstack/session.js';
 import { FakeCloud, PROJECT_ID } from './fake-cloud.js';
@@ -488,5 +489,80 @@ describe('a call', () => {
       expect(shown).not.toContain(secret);
       expect(json).not.toContain(secret);
     }
+  });
+});
+
+describe('an answer that nobody expects', () => {
+  const next = (href: string) =>
+    cloud.on(SERVERS, { json: { servers: [], servers_links: [{ rel: 'next', href }] } });
+  const servers = async (one: Session) =>
+    listAll(one, { service: 'compute', path: '/servers' }, 'servers', z.unknown());
+
+  test('has a next page that is nowhere', async () => {
+    next('http://[');
+    expect(await failure(servers(open()))).toBeInstanceOf(UnexpectedAnswer);
+  });
+
+  test('has a next page whose query is named like a part of JavaScript', async () => {
+    let asked = 0;
+    cloud.on(SERVERS, ({ query }) => {
+      asked += 1;
+      const links = [{ rel: 'next', href: '?__proto__=x&constructor=y' }];
+      expect(asked === 1 || query.get('__proto__') === 'x').toBe(true);
+      return { json: { servers: [asked], servers_links: asked === 1 ? links : [] } };
+    });
+    expect(await servers(open())).toEqual([1, 2]);
+  });
+
+  test('has pages without end, each another one', async () => {
+    let page = 0;
+    cloud.on(SERVERS, () => {
+      page += 1;
+      const links = [{ rel: 'next', href: `?marker=${page}` }];
+      return { json: { servers: Array(1000).fill(page), servers_links: links } };
+    });
+    expect((await failure(servers(open()))).message).toContain('its pages never end');
+    expect(page).toBeLessThan(200);
+  });
+
+  test('is wrong in a hundred thousand places', async () => {
+    cloud.on(SERVERS, { json: { servers: Array(100_000).fill(null) } });
+    const work = open().request({
+      service: 'compute',
+      method: 'GET',
+      path: '/servers',
+      schema: z.object({ servers: z.array(z.string()) }),
+    });
+    const error = await failure(work);
+    expect(error).toBeInstanceOf(UnexpectedAnswer);
+    expect(error.message.length).toBeLessThan(3000);
+  });
+
+  test.each(['no url', 'file:///etc/passwd', 'http://host/?a=', 'http://host/#', 'http://['])(
+    'is a catalog with %s',
+    async (url) => {
+      cloud.catalog = [
+        { type: 'compute', endpoints: [{ interface: 'public', region_id: 'R1', url }] },
+      ];
+      const error = await failure(list(open()));
+      expect(error).toBeInstanceOf(EndpointNotFound);
+      expect(error.message).toContain(`${JSON.stringify(url)} is no URL`);
+    },
+  );
+
+  test('is a token of a project whose id leads elsewhere', async () => {
+    const token = {
+      issued_at: '2026-01-01T00:00:00Z',
+      expires_at: '2026-01-01T01:00:00Z',
+      user: { id: 'u' },
+      project: { id: '../../admin' },
+      catalog: [],
+    };
+    cloud.on('POST /identity/v3/auth/tokens', {
+      status: 201,
+      headers: { 'x-subject-token': 't' },
+      json: { token },
+    });
+    expect((await failure(list(open()))).message).toContain('an id expected');
   });
 });
