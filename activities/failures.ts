@@ -57,9 +57,15 @@ export const failureTypes = {
 
 export type FailureType = keyof typeof failureTypes;
 
+/** A host may have said anything in it, and a failure that Temporal does not take is no failure to anybody. */
+const MAX_MESSAGE_LENGTH = 8000;
+
+const shortened = (message: string): string =>
+  message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message;
+
 /** Repeating the step would not help. */
 export function permanent(type: FailureType, message: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, type);
+  return ApplicationFailure.nonRetryable(shortened(message), type);
 }
 
 /** Repeating the step may help; `nextRetryDelayMs` overrides the policy's interval. */
@@ -70,7 +76,7 @@ export function passing(
 ): ApplicationFailure {
   return ApplicationFailure.create({
     type,
-    message,
+    message: shortened(message),
     nonRetryable: false,
     nextRetryDelay: nextRetryDelayMs,
   });

@@ -1,7 +1,7 @@
 import type { InstanceHost, ShareLocation } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { permanent } from './failures.js';
-import { hostScript } from './host-script.js';
+import { hostScript, numbersIn } from './host-script.js';
 import { isOff } from './server-off.js';
 import { deviceSerial, fileSystemLabel, newLocation } from './share-paths.js';
 
@@ -138,8 +138,14 @@ export function createFileSystemActivities(backends: Backends) {
     async measureShare({ host, shareId, location }: OnHost): Promise<FileSystemUse | null> {
       const { path } = location ?? newLocation(backends(host.backend).options, shareId);
       const said = await measure(host, path);
-      const [sizeBytes = 0, overheadBytes = 0, usedBytes = 0] = said.trim().split(' ').map(Number);
-      return said === '' ? null : { sizeBytes, overheadBytes, usedBytes };
+      if (said === '') return null;
+      const [sizeBytes = 0, overheadBytes = 0, usedBytes = 0] = numbersIn(
+        said,
+        3,
+        'measure-share',
+        host,
+      );
+      return { sizeBytes, overheadBytes, usedBytes };
     },
 
     /**
@@ -161,7 +167,8 @@ export function createFileSystemActivities(backends: Backends) {
         String(max_time_to_attach),
       );
       if (minimum === '') return;
-      const leastGib = Math.ceil(Number(minimum) / 2 ** 30);
+      const [leastBytes = 0] = numbersIn(minimum, 1, 'resize-file-system', host);
+      const leastGib = Math.ceil(leastBytes / 2 ** 30);
       throw permanent(
         'ShrinkingPossibleDataLoss',
         `The data of share ${shareId} needs at least ${leastGib} GiB: it can't shrink to ${sizeGib} GiB. Remove some of it first`,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Context } from '@temporalio/activity';
 import type { InstanceHost } from '../workflows/model.js';
 import type { Backends } from './backend.js';
+import { passing } from './failures.js';
 
 const textOf = (file: string): string =>
   readFileSync(new URL(`./scripts/${file}.sh`, import.meta.url), 'utf8');
@@ -28,4 +29,20 @@ export function hostScript(
     );
     return stdout;
   };
+}
+
+/** As many whole numbers as a script has to print, apart by blanks; `CommandFailed` when it printed anything else. */
+export function numbersIn(
+  answer: string,
+  count: number,
+  script: string,
+  { address }: Pick<InstanceHost, 'address'>,
+): number[] {
+  const words = answer.trim().split(/\s+/);
+  if (words.length === count && words.every((word) => /^\d{1,15}$/.test(word)))
+    return words.map(Number);
+  throw passing(
+    'CommandFailed',
+    `${script} on ${address} printed ${JSON.stringify(answer.slice(0, 200))}, and ${count === 1 ? 'a number' : `${count} numbers`} was expected`,
+  );
 }

@@ -34,10 +34,22 @@ export function createReadinessActivities(backends: Backends) {
       { name: 'image-requirements', script: requirements, timeoutMs: 120_000 },
       { signal: Context.current().cancellationSignal },
     );
-    return reportSchema.parse(JSON.parse(stdout));
+    const { data } = reportSchema.safeParse(parsed(stdout));
+    if (data) return data;
+    const said = JSON.stringify(stdout.slice(0, 200));
+    throw passing(
+      'CommandFailed',
+      `image-requirements on ${host.address} printed ${said}, and no report`,
+    );
   };
 
-  const bootId = hostScript(backends, 'boot-id', 20_000);
+  const askBoot = hostScript(backends, 'boot-id', 20_000);
+  const bootId = async (host: InstanceHost): Promise<string> => {
+    const id = (await askBoot(host)).trim();
+    if (/^[0-9a-f-]{36}$/.test(id)) return id;
+    const said = JSON.stringify(id.slice(0, 200));
+    throw passing('CommandFailed', `boot-id on ${host.address} printed ${said}, and no id`);
+  };
 
   /** Undefined when the host let us in, by a new connection; else what it did instead. */
   const whyNotIn = async (host: InstanceHost): Promise<string | undefined> => {
@@ -68,7 +80,7 @@ export function createReadinessActivities(backends: Backends) {
 
     /** What the host's kernel calls the boot that it runs since; another one after each reboot. */
     async readBootId({ host }: { host: InstanceHost }): Promise<string> {
-      return (await bootId(host)).trim();
+      return bootId(host);
     },
 
     /**
@@ -83,7 +95,7 @@ export function createReadinessActivities(backends: Backends) {
           const reason = await whyNotIn(host);
           if (reason !== undefined) return { state: `not ready (${reason})` };
           try {
-            const now = (await bootId(host)).trim();
+            const now = await bootId(host);
             return now === before ? { state: 'running as before' } : { id: now, state: 'booted' };
           } catch (error) {
             // It was just going down.
@@ -144,4 +156,12 @@ export function createReadinessActivities(backends: Backends) {
       return check(host);
     },
   };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

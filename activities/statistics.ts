@@ -8,6 +8,7 @@ import type {
 } from '../workflows/statistics-model.js';
 import type { Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { numbersIn } from './host-script.js';
 
 export type StatisticsActivities = ReturnType<typeof createStatisticsActivities>;
 
@@ -63,7 +64,10 @@ export function createStatisticsActivities(backends: Backends) {
           { name: 'file-system-usage', script, timeoutMs: ANSWER_LIMIT_MS },
           { signal: AbortSignal.any([Context.current().cancellationSignal, tooLong]) },
         );
-        return stdout.split('\n').filter(Boolean).map(readUsage);
+        return stdout
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => readUsage(line, host));
       } catch (error) {
         if (!tooLong.aborted) throw error;
         const seconds = ANSWER_LIMIT_MS / 1000;
@@ -73,12 +77,13 @@ export function createStatisticsActivities(backends: Backends) {
   };
 }
 
-function readUsage(line: string): FileSystemUsage {
-  const [shareId = '', total, used, available] = line.split(' ');
-  return {
-    shareId,
-    totalBytes: Number(total),
-    usedBytes: Number(used),
-    availableBytes: Number(available),
-  };
+function readUsage(line: string, host: InstanceHost): FileSystemUsage {
+  const [shareId = '', ...rest] = line.split(' ');
+  const [totalBytes = 0, usedBytes = 0, availableBytes = 0] = numbersIn(
+    rest.join(' '),
+    3,
+    'file-system-usage',
+    host,
+  );
+  return { shareId, totalBytes, usedBytes, availableBytes };
 }
