@@ -2,7 +2,7 @@ import type { InstanceHost } from '../workflows/model.js';
 import { CommandFailed } from '../ssh/errors.js';
 import type { Backends } from './backend.js';
 import { permanent } from './failures.js';
-import { hostScript } from './host-script.js';
+import { hostScript, numbersIn } from './host-script.js';
 import { isOff } from './server-off.js';
 import { exportClients, type Access } from './nfs-exports.js';
 import { shareName } from './share-paths.js';
@@ -40,6 +40,9 @@ interface TakeOver {
   existing: ExistingShare;
 }
 
+/** Twice over it fits in what Temporal takes for one result. */
+const MAX_ANSWER_LENGTH = 512 * 1024;
+
 /** File systems that were mounted and exported before Hawser, on their service instance. */
 export function createExistingShareActivities(backends: Backends) {
   const inspect = hostScript(backends, 'inspect-existing-share', 60_000, 'top-mount');
@@ -58,7 +61,14 @@ export function createExistingShareActivities(backends: Backends) {
       protocol: 'NFS' | 'CIFS';
       where: string;
     }): Promise<ExistingShare> {
-      const facts = factsIn(await inspect(host, protocol, where));
+      const answer = await inspect(host, protocol, where);
+      if (answer.length > MAX_ANSWER_LENGTH) {
+        throw permanent(
+          'ManageInvalidShare',
+          `${host.address} has more to say of ${where} than fits in a share's history: shorten its entries in exports and fstab`,
+        );
+      }
+      const facts = factsIn(answer);
       const path = facts('path')[0];
       if (path === undefined) {
         throw permanent(
@@ -73,17 +83,19 @@ export function createExistingShareActivities(backends: Backends) {
           `Nothing is mounted on ${path} of ${host.address}: a share is a whole file system, mounted where it is exported`,
         );
       }
+      const [sizeBytes = 0] = numbersIn(facts('size')[0] ?? '', 1, 'inspect-existing-share', host);
+      const decode = (base64: string) => textIn(base64, path, host);
       return {
         path,
         device,
         type: facts('fstype')[0] ?? '',
         uuid: facts('uuid')[0] ?? '',
-        sizeBytes: Number(facts('size')[0]),
+        sizeBytes,
         serial: facts('serial')[0] ?? null,
         exports: facts('export'),
         rootSquash: backends(host.backend).options.nfs_root_squash,
         section: facts('section').map(decode)[0] ?? null,
-        fstab: facts('fstab'),
+        fstab: facts('fstab').map(decode),
         elsewhere: facts('elsewhere'),
         entries: facts.named('entry ').map(([file, text]) => ({ file, text: decode(text) })),
       };
@@ -138,8 +150,20 @@ const flat = (entries: ExistingShare['entries']): string[] =>
 /** The exact name that a section begins with: `[Projects]`. */
 const sectionName = (section: string): string => /^\[(.+)\]/.exec(section)?.[1] ?? '';
 
-const decode = (base64: string): string =>
-  Buffer.from(base64, 'base64').toString('utf8').replace(/\n$/, '');
+/** Refuses what could not be put back as it was. */
+function textIn(base64: string, path: string, { address }: InstanceHost): string {
+  try {
+    const bytes = Buffer.from(base64, 'base64');
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+      .decode(bytes)
+      .replace(/\n$/, '');
+  } catch {
+    throw permanent(
+      'ManageInvalidShare',
+      `What ${address} has of ${path} in its exports, fstab or registry is not all UTF-8, and could not be put back as it was: write it in UTF-8 first`,
+    );
+  }
+}
 
 /** Lines `FACT<TAB>VALUE` by fact. */
 function factsIn(text: string) {

@@ -1,23 +1,33 @@
 # shellcheck shell=bash
 # inspect-existing-share NFS PATH | CIFS NAME
-# Prints what is there of a file system that somebody else mounted and exported, as lines "FACT<TAB>VALUE"; texts that may
-# have several lines in base64. Changes nothing.
+# Prints what is there of a file system that somebody else mounted and exported, as lines "FACT<TAB>VALUE"; texts that are
+# to be put back as they were in base64. Changes nothing.
 root=${HAWSER_ROOT:-}
 protocol=$1 where=$2
 
 fact() { printf '%s\t%s\n' "$1" "$2"; }
 base64_of() { base64 --wrap=0 <<<"$1"; }
 
+# The path that an entry of exports(5) begins with, which may be quoted, written in octal, or lead there by a link.
+path_of() { # ENTRY
+  local path word='^[[:space:]]*("([^"]*)"|([^[:space:]#"][^[:space:]]*))'
+  [[ ${1//$'\\\n'/ } =~ $word ]] || return 0
+  printf -v path '%b' "${BASH_REMATCH[2]}${BASH_REMATCH[3]}"
+  [[ $path != /* ]] || realpath --canonicalize-missing -- "$root${path#"$root"}"
+}
+
 # The entries of a path in a file that exportfs reads, each with the lines it continues on.
 entries_of() { # PATH FILE
-  local line entry='' text first
-  while IFS= read -r line || [[ -n $line ]]; do
+  local line entry='' wanted last=no
+  wanted=$(realpath --canonicalize-missing -- "$root$1")
+  while [[ $last == no ]]; do
+    IFS= read -r line || last=yes
+    [[ $last == no || -n $line$entry ]] || break
     entry+=${entry:+$'\n'}$line
-    [[ $line != *\\ ]] || continue
-    text=$entry entry=''
-    read -r first _ <<<"$text"
-    first=${first#\"} first=${first%\"} first=${first#"$root"}
-    [[ ${first%/} != "$1" ]] || fact "entry ${2#"$root"}" "$(base64_of "$text")"
+    [[ $line != *\\ || $last == yes ]] || continue
+    [[ $last == no || -n $line ]] || entry=${entry%$'\n'}
+    [[ $(path_of "$entry") != "$wanted" ]] || fact "entry ${2#"$root"}" "$(base64_of "$entry")"
+    entry=''
   done <"$2"
 }
 
@@ -77,7 +87,8 @@ done
 while IFS= read -r line || [[ -n $line ]]; do
   read -r spec target _ <<<"$line" || continue
   [[ $spec != \#* ]] || continue
-  [[ ${target#"$root"} != "$path" && $spec != "UUID=$uuid" ]] || fact fstab "$line"
+  target=${target#"$root"}
+  [[ ${target%/} != "$path" && $spec != "UUID=$uuid" ]] || fact fstab "$(base64_of "$line")"
 done <"$root/etc/fstab"
 
 if [[ $protocol == NFS ]]; then

@@ -187,6 +187,38 @@ describe('NFS', () => {
     ]);
   });
 
+  test.each([
+    ['in quotes', (at: string) => `"${at}" 10.0.0.5(rw,sync)`],
+    ['by another way', (at: string) => `/srv//./${at.slice(5)}/ 10.0.0.5(rw,sync)`],
+    ['in a last line that would go on', (at: string) => `${at} 10.0.0.5(rw,sync) \\`],
+    ['below a line that goes on', (at: string) => `\\\n${at} 10.0.0.5(rw,sync)`],
+  ])('an entry whose path is written %s is found as it is', async (_how, entry) => {
+    await bench.onHost(host, 'printf "%s" "$1" >"$r/etc/exports.d/odd.exports"', entry(path));
+    const { entries } = await look();
+    await bench.onHost(host, 'rm "$r/etc/exports.d/odd.exports"');
+    expect(entries).toEqual([{ file: '/etc/exports.d/odd.exports', text: entry(path) }]);
+  });
+
+  test('an entry of a path that begins alike is not its own', async () => {
+    const others = [`"${path} b" 10.0.0.5(rw)`, `${path}-b 10.0.0.5(rw)`, `# ${path} 10.0.0.5(rw)`];
+    await bench.onHost(host, 'printf "%s\n" "$@" >"$r/etc/exports.d/odd.exports"', ...others);
+    const { entries } = await look();
+    await bench.onHost(host, 'rm "$r/etc/exports.d/odd.exports"');
+    expect(entries).toEqual([]);
+  });
+
+  test('what could not be put back as it was is left alone', async () => {
+    await bench.onHost(
+      host,
+      String.raw`printf '%s 10.0.0.5(rw) # f\374r alle\n' "$1" >"$r/etc/exports.d/odd.exports"`,
+      path,
+    );
+    const failure = await failureOf(look());
+    await bench.onHost(host, 'rm "$r/etc/exports.d/odd.exports"');
+    expect(failure).toMatchObject({ type: 'ManageInvalidShare', nonRetryable: true });
+    expect(failure.message).toContain('is not all UTF-8');
+  });
+
   test('what is not mounted is no share', async () => {
     await bench.onHost(host, 'mkdir -p "$r/srv/nothing"');
     expect(await failureOf(look('NFS', '/srv/nothing'))).toMatchObject({
