@@ -28,12 +28,21 @@ export function accessOfExports(exports: string[], rootSquash = false): Existing
   const squash = rootSquash ? 'root_squash' : 'no_root_squash';
   const access: ExistingAccess = { accessBy: 'ip', rules: [], obstacles: [], notes: [] };
   for (const line of exports) {
-    const [, client = line, list = ''] = /^(\S+?)\((.*)\)\s*$/.exec(line) ?? [];
-    const options = list.split(',').filter(Boolean);
+    // Split, since a pattern takes long to find that a long line is none of these.
+    const at = line.indexOf('(');
+    const client = at < 0 ? line : line.slice(0, at);
+    const list = at < 0 ? '' : line.slice(at + 1).trimEnd();
+    const options = list.replace(/\)$/, '').split(',').filter(Boolean);
     const to = addressOf(client);
     if (to === undefined) {
       access.obstacles.push(
         `it is exported to ${client}, and rules are for addresses and prefixes: export it to these instead`,
+      );
+      continue;
+    }
+    if (to.endsWith('/0') && client !== '*' && client !== '<world>') {
+      access.obstacles.push(
+        `it is exported to ${client}, which is one kind of address, and a rule for all is for both: export it to * instead`,
       );
       continue;
     }

@@ -10,12 +10,16 @@ type Section = Map<string, string>;
 export function accessOfSection(text: string): ExistingAccess {
   const section: Section = new Map(
     text.split('\n').flatMap((line) => {
-      const [, key, value] = /^\s*([^[=#;]+?)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-      return key === undefined || value === undefined ? [] : [[key.toLowerCase(), value] as const];
+      const at = line.indexOf('=');
+      const key = line.slice(0, Math.max(at, 0)).trim();
+      return key === '' || /[[#;]/.test(key) ? [] : [parameterOf(key, line.slice(at + 1).trim())];
     }),
   );
   // A guest is let in by his address, who is none logs in.
   const access = isOn(section, 'guest ok') ? accessByAddress(section) : accessByUser(section);
+  for (const key of elsewhere) {
+    access.obstacles.push(...obstacleOf(section, key, 'part of it is elsewhere, write it out'));
+  }
   return isOff(section, 'available') ? { ...access, rules: [] } : access;
 }
 
@@ -42,9 +46,36 @@ const usualParameters = [
   'admin users',
 ];
 
+/** What they bring in, nobody can see here. */
+const elsewhere = ['copy', 'include'];
+
+/** Samba's other names for what counts here; it minds neither case nor blanks in a name. */
+const names = new Map(
+  [
+    ...[...usualParameters, ...elsewhere].map((name) => [name, name] as const),
+    ['allow hosts', 'hosts allow'] as const,
+    ['deny hosts', 'hosts deny'] as const,
+    ['public', 'guest ok'] as const,
+    ['only guest', 'guest only'] as const,
+    ['browsable', 'browseable'] as const,
+    ['directory', 'path'] as const,
+  ].map(([name, usual]) => [name.replaceAll(' ', ''), usual]),
+);
+
+/** A parameter as it counts: `writeable = yes` is `read only = no`. */
+function parameterOf(key: string, value: string): [name: string, value: string] {
+  const bare = key.toLowerCase().replaceAll(/\s/g, '');
+  if (/^(writeable|writable|writeok)$/.test(bare)) {
+    return ['read only', /^(yes|true|1|on)$/i.test(value) ? 'no' : 'yes'];
+  }
+  return [names.get(bare) ?? key.toLowerCase(), value];
+}
+
 const notesOn = (section: Section, ours: Record<string, string> = {}): string[] =>
   [...section]
-    .filter(([key, value]) => !usualParameters.includes(key) && ours[key] !== value)
+    .filter(
+      ([key, value]) => ![...usualParameters, ...elsewhere].includes(key) && ours[key] !== value,
+    )
     .map(([key, value]) => `the share had ${key} = ${value}, which Hawser does not keep`);
 
 const obstacleOf = (section: Section, key: string, why: string): string[] =>

@@ -46,6 +46,8 @@ describe('exports', () => {
     ['@hosts(rw)', /@hosts/],
     ['10.0.0.5(rw,fsid=7)', /fsid=7/],
     ['10.0.0.5(rw,sec=krb5p)', /sec=krb5p/],
+    ['::/0(rw)', /export it to \* instead/],
+    ['10.0.0.0/0.0.0.0(rw)', /export it to \* instead/],
   ])('%s stands in the way', (line, reason) => {
     expect(accessOfExports([line]).obstacles).toEqual([expect.stringMatching(reason)]);
   });
@@ -70,6 +72,14 @@ describe("a section of Samba's registry", () => {
       '2001:db8::/32 rw',
     ]);
     expect([...obstacles, ...notes]).toEqual([]);
+  });
+
+  test('has its parameters by any of their names', () => {
+    const { rules, obstacles } = accessOfSection(
+      section('Writeable = Yes', 'public = yes', 'AllowHosts = 10.0.0.5'),
+    );
+    expect(rules).toEqual([{ to: '10.0.0.5', level: 'rw' }]);
+    expect(obstacles).toEqual([]);
   });
 
   test('without a list is open to everyone, unless it is shut', () => {
@@ -144,6 +154,10 @@ describe("a section of Samba's registry", () => {
     [['read only = no', 'hosts allow = 10.0.0.5'], /set guest ok = yes/],
     [[...open, 'read list = alice', 'hosts allow = 10.0.0.5'], /read list = alice/],
     [[...open, 'invalid users = bob', 'hosts allow = 10.0.0.5'], /invalid users = bob/],
+    [[...open, 'InvalidUsers = bob', 'hosts allow = 10.0.0.5'], /invalid users = bob/],
+    [['writeable = no', 'public = yes', 'hosts allow = 10.0.0.5'], /read only/],
+    [['read only = no', 'public = yes', 'deny hosts = 10.0.0.7'], /hosts deny = 10\.0\.0\.7/],
+    [[...open, 'copy = base'], /copy = base/],
   ])('%j stands in the way', (lines, reason) => {
     expect(accessOfSection(section(...lines)).obstacles).toContainEqual(
       expect.stringMatching(reason),
