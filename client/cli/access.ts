@@ -3,7 +3,7 @@ import type { AccessLevel, AccessRule } from '../../workflows/model.js';
 import { parseAccessSpec, parseLevel, parseRule } from '../input.js';
 import { withSession, type Session } from './session.js';
 import { howToAllow, howToMount, inWords } from './share-output.js';
-import { table } from './tables.js';
+import { printable, table } from './tables.js';
 import { whileWatched } from './while-watched.js';
 
 interface AllowOptions {
@@ -104,7 +104,9 @@ async function change(
 }
 
 const mayMount = ({ id, to, level }: AccessRule, shareId: string): string =>
-  `${to} may mount share ${shareId} to ${level === 'rw' ? 'read and write' : 'read'} (rule ${id}).`;
+  printable(
+    `${to} may mount share ${shareId} to ${level === 'rw' ? 'read and write' : 'read'} (rule ${id}).`,
+  );
 
 const levelOption = (): Option =>
   new Option('--level <level>', 'read and write, or read only')

@@ -70,7 +70,7 @@ function describeReport(file: string, { configs, problems, warnings, notes }: Re
       : pc.red(`${file} is not usable:`),
     ...problems.map((problem) => `  ${printable(problem)}`),
     ...warnings.map((warning) => `${pc.yellow('warning:')} ${printable(warning)}`),
-    ...notes.map((note) => `${pc.yellow('note:')} ${note}`),
+    ...notes.map((note) => `${pc.yellow('note:')} ${printable(note)}`),
   ].join('\n');
 }
 

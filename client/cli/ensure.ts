@@ -3,7 +3,7 @@ import type { EnsureReport, ShareOutcome } from '../../workflows/model.js';
 import { InvalidInput } from '../errors.js';
 import { describeShare, shareJson } from './share-output.js';
 import { withSession, type Session } from './session.js';
-import { table, type Column } from './tables.js';
+import { printable, table, type Column } from './tables.js';
 import { whileWatched } from './while-watched.js';
 
 interface EnsureOptions {
@@ -57,7 +57,7 @@ async function ensureOne({ connect, result, waiting }: Session, id: string): Pro
 const inOneLine = (repaired: string[]): string =>
   repaired.length === 0
     ? 'It is in service; nothing had to be repaired.'
-    : `It is in service again: ${repaired.join(', ')}.`;
+    : printable(`It is in service again: ${repaired.join(', ')}.`);
 
 async function ensureMany(
   { connect, result, waiting }: Session,
@@ -85,7 +85,7 @@ function describeReport({ instances }: EnsureReport): string {
     .map((result) => ({ result, count: rows.filter((row) => row.result === result).length }))
     .flatMap(({ result, count }) => (count > 0 ? [`${count} ${result}`] : []));
   const problems = instances.flatMap(({ instanceId, problem }) =>
-    problem ? [`Service instance ${instanceId}: ${problem.message}`] : [],
+    problem ? [printable(`Service instance ${instanceId}: ${problem.message}`)] : [],
   );
   const width = (process.stdout.isTTY && process.stdout.columns) || Infinity;
   return [table(columns, rows, width), '', ...problems, `${counts.join(', ')}.`].join('\n');

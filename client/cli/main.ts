@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import pc from 'picocolors';
 import { HawserError, InvalidInput } from '../errors.js';
 import { buildProgram } from './program.js';
-import { printable } from './tables.js';
+import { printable, printableJson } from './tables.js';
 import { StoppedWatching } from './session.js';
 
 const exitCodes = { done: 0, failed: 1, wrongUse: 2, interrupted: 130 };
@@ -36,9 +36,9 @@ function wantsJson(argv: string[]): boolean {
 function fail(error: unknown, json: boolean): number {
   const { type, message } = explain(error);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ error: { type, message } }, null, 2)}\n`);
+    process.stdout.write(`${printableJson({ error: { type, message } })}\n`);
   } else if (error instanceof StoppedWatching) {
-    process.stderr.write(`${message}\n`);
+    process.stderr.write(`${printable(message)}\n`);
   } else if (!(error instanceof CommanderError)) {
     process.stderr.write(`${pc.red('error:')} ${printable(message)}\n`);
   }

@@ -11,6 +11,7 @@ import { addRetryCommands } from './retry.js';
 import { addShareCommands } from './share.js';
 import { addSnapshotCommands } from './snapshot.js';
 import { addSweepCommand } from './sweep.js';
+import { printable } from './tables.js';
 import { addWorkerCommand } from './worker.js';
 
 /** The whole command line; `quiet` keeps its own words about mistakes to itself. */
@@ -54,6 +55,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`;
 /** Each command decides by itself, so each is told. */
 function throwErrors(command: Command, quiet: boolean): void {
   command.exitOverride();
+  command.configureOutput({ outputError: (text, write) => write(printable(text)) });
   if (quiet) command.configureOutput({ writeErr: () => undefined });
   for (const child of command.commands) throwErrors(child, quiet);
 }

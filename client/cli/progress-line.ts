@@ -2,6 +2,7 @@ import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import type { Progress } from '../progress.js';
 import { describeStep } from './steps.js';
+import { printable } from './tables.js';
 import { humanDuration } from './time.js';
 
 /** Says on standard error what is going on, so that standard output stays for the result. */
@@ -12,8 +13,10 @@ export interface ProgressReport {
 }
 
 /** One live line on a terminal; elsewhere a line for each new step. Some terminals have no width. */
-export const reportProgress = (what: string): ProgressReport =>
-  process.stderr.isTTY && process.stderr.columns > 0 ? liveLine(what) : stepLines(what);
+export function reportProgress(what: string): ProgressReport {
+  const shown = printable(what);
+  return process.stderr.isTTY && process.stderr.columns > 0 ? liveLine(shown) : stepLines(shown);
+}
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 /** A step's words stay this long after it ended, so that the line does not flicker between two steps. */
@@ -51,7 +54,7 @@ function liveLine(what: string): ProgressReport {
 }
 
 function words({ progress, at }: { progress: Progress<unknown>; at: number }): string {
-  if (progress.interruption) return progress.interruption;
+  if (progress.interruption) return printable(progress.interruption);
   return progress.steps
     .map((step) => {
       const elapsed = humanDuration(step.sinceMs + Date.now() - at);
@@ -73,7 +76,7 @@ function stepLines(what: string): ProgressReport {
   };
   return {
     show({ steps, interruption }) {
-      if (interruption) say(interruption);
+      if (interruption) say(printable(interruption));
       for (const step of steps) {
         // Details change all the time: they are for the live line.
         if (worthALine(step.attempt)) say(describeStep({ ...step, detail: null }));

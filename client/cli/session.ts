@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { HawserError } from '../errors.js';
 import type { HawserClient } from '../hawser-client.js';
 import type { Progress } from '../progress.js';
+import { printableJson } from './tables.js';
 
 /** What a command works with. */
 export interface Session {
@@ -53,7 +54,7 @@ export function withSession<Args extends unknown[]>(
       return client;
     };
     const result: Session['result'] = (json, text) => {
-      process.stdout.write(`${output === 'json' ? JSON.stringify(json, null, 2) : text()}\n`);
+      process.stdout.write(`${output === 'json' ? printableJson(json) : text()}\n`);
     };
     try {
       await run({ connect, result, waiting }, ...(args.slice(0, -1) as Args));

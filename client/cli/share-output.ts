@@ -1,5 +1,5 @@
 import type { ServiceInstanceView, ShareView } from '../../workflows/model.js';
-import { list, table, type Column } from './tables.js';
+import { list, printable, table, type Column } from './tables.js';
 import { retryInWords, withRetry } from './retry-output.js';
 import { ago } from './time.js';
 
@@ -84,7 +84,11 @@ const largerVolume = ({ sizeGib, volumeSizeGib }: ShareView): string =>
 export function howToMount(view: ShareView): string[] {
   const paths = view.exportLocations.filter(({ adminOnly }) => !adminOnly);
   if (paths.length === 0) return [];
-  return ['', 'Mount it with:', ...paths.map(({ path }) => `  ${mountCommand(view, path)}`)];
+  return [
+    '',
+    'Mount it with:',
+    ...paths.map(({ path }) => `  ${printable(mountCommand(view, path))}`),
+  ];
 }
 
 /** How to make the first access rule, where there is none. */

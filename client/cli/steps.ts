@@ -77,7 +77,8 @@ const splitCamelCase = (name: string): string =>
 
 /** A step as a person reads it: `waiting for SSH (attempt 3: connect ECONNREFUSED …)`. */
 export function describeStep({ step, state, attempt, lastFailure, detail }: RunningStep): string {
-  const words = stepWords[step] ?? splitCamelCase(step);
+  const words =
+    (Object.hasOwn(stepWords, step) && stepWords[step]) || printable(splitCamelCase(step));
   const asides = [
     ...(detail ? [firstLine(detail)] : []),
     ...(state === 'paused' ? ['paused by an operator'] : []),

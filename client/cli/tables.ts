@@ -48,8 +48,16 @@ function shrink<Row>(columns: Column<Row>[], widths: number[], width: number): v
   }
 }
 
-/** Without what a terminal would obey; line breaks stay. */
-export const printable = (text: string): string => text.replaceAll(/[^\P{Cc}\n]/gu, '');
+/** Without what a terminal would obey, or write backwards; line breaks stay. */
+export const printable = (text: string): string =>
+  text.replaceAll(/[^\P{Cc}\n]|\p{Bidi_Control}/gu, '');
+
+/** JSON that a terminal can be shown: the very same values, with what it would obey escaped. */
+export const printableJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replaceAll(
+    /[\u007f-\u009f]|\p{Bidi_Control}/gu,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 const cut = (text: string, width: number): string =>
   text.length > width ? `${text.slice(0, width - 1)}…` : text;

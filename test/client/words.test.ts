@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mountCommand } from '../../client/cli/share-output.js';
 import { describeStep } from '../../client/cli/steps.js';
-import { list, table } from '../../client/cli/tables.js';
+import { list, printable, printableJson, table } from '../../client/cli/tables.js';
 import { ago, humanDuration } from '../../client/cli/time.js';
 import type { RunningStep } from '../../client/index.js';
 
@@ -129,5 +129,17 @@ describe('the command to mount', () => {
     expect(mountCommand({ ...share, ...lists, protocol: 'CIFS' }, '\\\\10.0.0.5\\x')).toBe(
       'mount -t cifs //10.0.0.5/x /mnt -o guest,vers=3.1.1',
     );
+  });
+});
+
+describe('foreign text', () => {
+  it('is shown without what a terminal would obey or write backwards', () => {
+    expect(printable('a\u001b[2Jb\u009b31mc\u202ed\ne')).toBe('a[2Jb31mcd\ne');
+  });
+
+  it('is the same in JSON, where a terminal sees nothing to obey', () => {
+    const value = { name: 'a\u001b[2J\u009b31m\u202e\u007f é' };
+    expect(printableJson(value)).not.toMatch(/[^\P{Cc}\n]|\p{Bidi_Control}/u);
+    expect(JSON.parse(printableJson(value))).toEqual(value);
   });
 });
