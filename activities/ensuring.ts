@@ -7,6 +7,7 @@ import {
   type EnsureRequest,
 } from '../workflows/messages.js';
 import {
+  equals,
   serviceInstanceWorkflowId,
   shareWorkflowId,
   type InstanceHealth,
@@ -36,7 +37,7 @@ export function createEnsuringActivities(temporal: Client) {
     /** The service instances of a backend that have shares. Changes nothing. */
     async listInstancesWithShares({ backend }: { backend: string }): Promise<string[]> {
       const instances = new Set<string>();
-      for await (const { typedSearchAttributes } of sharesThat(`HawserBackend = '${backend}'`)) {
+      for await (const { typedSearchAttributes } of sharesThat(equals('HawserBackend', backend))) {
         const instanceId = typedSearchAttributes.get(serviceInstanceKey);
         if (instanceId !== undefined) instances.add(instanceId);
       }
@@ -56,7 +57,7 @@ export function createEnsuringActivities(temporal: Client) {
     /** The ids of the shares on a service instance. Changes nothing. */
     async listSharesOn({ instanceId }: { instanceId: string }): Promise<string[]> {
       const shares: string[] = [];
-      for await (const { workflowId } of sharesThat(`HawserServiceInstance = '${instanceId}'`)) {
+      for await (const { workflowId } of sharesThat(equals('HawserServiceInstance', instanceId))) {
         shares.push(workflowId.slice(shareWorkflowId('').length));
       }
       return shares.sort();

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { instanceQuery } from '../workflows/messages.js';
-import { serviceInstanceWorkflowId, type InstanceHost } from '../workflows/model.js';
+import { equals, serviceInstanceWorkflowId, type InstanceHost } from '../workflows/model.js';
 import type {
   Inventory,
   InventoryInstance,
@@ -32,7 +32,7 @@ const QUERY_LIMIT_MS = 10_000;
 /** What there is, by the workflows that stand for it. */
 export function createInventoryActivities(temporal: Client) {
   const list = async <T>(type: string, backend: string, schema: z.ZodType<T>): Promise<T[]> => {
-    const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Running' AND HawserBackend = '${backend}'`;
+    const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Running' AND ${equals('HawserBackend', backend)}`;
     const found: T[] = [];
     for await (const { memo } of temporal.workflow.list({ query })) {
       const { data } = schema.safeParse(memo?.['view']);

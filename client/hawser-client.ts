@@ -24,6 +24,7 @@ import {
 } from '../workflows/messages.js';
 import {
   differingParameters,
+  equals,
   inService,
   isTransient,
   newShareView,
@@ -209,10 +210,10 @@ export class HawserClient {
   async listShares(filter: ShareFilter = {}): Promise<ShareView[]> {
     const { status, protocol, backend, serviceInstance } = parseShareFilter(filter);
     return this.#shares.list([
-      ...(status ? [`HawserStatus = '${status}'`] : []),
-      ...(protocol ? [`HawserProtocol = '${protocol}'`] : []),
-      ...(backend ? [`HawserBackend = '${backend}'`] : []),
-      ...(serviceInstance ? [`HawserServiceInstance = '${serviceInstance}'`] : []),
+      ...(status ? [equals('HawserStatus', status)] : []),
+      ...(protocol ? [equals('HawserProtocol', protocol)] : []),
+      ...(backend ? [equals('HawserBackend', backend)] : []),
+      ...(serviceInstance ? [equals('HawserServiceInstance', serviceInstance)] : []),
     ]);
   }
 

@@ -345,6 +345,17 @@ export const commonInstanceId = (backend: string): string => `${backend}-common`
 export const serviceInstanceWorkflowId = (instanceId: string): string =>
   `service-instance-${instanceId}`;
 
+/**
+ * A condition of a visibility query. Names of backends and ids need no quoting; a value that does would be another
+ * condition.
+ */
+export function equals(attribute: string, value: string): string {
+  if (!/^[A-Za-z0-9._-]+$/.test(value)) {
+    throw new RangeError(`${JSON.stringify(value)} is no id: nothing is listed by it`);
+  }
+  return `${attribute} = '${value}'`;
+}
+
 /** What the names of backends begin with in the data of Temporal's namespace. */
 export const registeredPrefix = 'hawser.backend.';
 
