@@ -1,0 +1,151 @@
+/** What is written on a service instance, read again by a reader that shares no code with the writer. */
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { InstanceHost } from '../../workflows/model.js';
+import { canonicalAddress, canonicalSubject } from '../../workflows/validation.js';
+import {
+  bootInstance,
+  startActivityRig,
+  type ActivityRig,
+  type Bench,
+} from '../support/activities.js';
+import { around, nearlyAddress } from './inputs.js';
+import { holdsInBatches, patience } from './properties.js';
+
+let rig: ActivityRig;
+let bench: Bench;
+let host: InstanceHost;
+
+beforeAll(async () => {
+  rig = await startActivityRig();
+  ({ bench, host } = await bootInstance(rig));
+});
+afterAll(() => rig?.stop());
+
+/** Only what is accepted gets here. */
+const accepted = (canonical: (text: string) => string) => (text: string) => {
+  try {
+    return [canonical(text)];
+  } catch {
+    return [];
+  }
+};
+
+const level = fc.constantFrom('rw' as const, 'ro' as const);
+
+/** Entries of a file by exports(5): its path, and its clients with their options. */
+function exportsIn(text: string): { path: string; clients: Record<string, string[]> }[] {
+  return text
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .flatMap((line) => {
+      const words = [...line.replace(/#.*/, '').matchAll(/"([^"]*)"|(\S+)/g)].map(
+        ([, quoted, bare]) => quoted ?? bare ?? '',
+      );
+      const [path, ...clients] = words;
+      if (path === undefined) return [];
+      const pairs = clients.map((one) => /^([^()]*)\(([^()]*)\)$/.exec(one) ?? ['', one, '']);
+      return [
+        {
+          path,
+          clients: Object.fromEntries(
+            pairs.map(([, client, options]) => [client, (options ?? '').split(',')]),
+          ),
+        },
+      ];
+    });
+}
+
+/** Sections of a file by smb.conf(5). */
+function sectionsIn(text: string): Record<string, Record<string, string>> {
+  const sections: Record<string, Record<string, string>> = {};
+  let current: Record<string, string> = {};
+  for (const line of text.split('\n').map((one) => one.trim())) {
+    const name = /^\[(.*)\]$/.exec(line)?.[1];
+    if (name !== undefined) current = sections[name] = {};
+    else if (line !== '')
+      current[line.slice(0, line.indexOf('=')).trim()] = line.slice(line.indexOf('=') + 1).trim();
+  }
+  return sections;
+}
+
+const words = (list = ''): string[] =>
+  list
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .sort();
+
+describe('a service instance', { timeout: patience }, () => {
+  test('exports by NFS to those whom the rules name, and nobody else', async () => {
+    await bench.onHost(host, 'mkdir -p "$r/shares/share-n"');
+    await holdsInBatches(
+      'lines of exports',
+      fc.tuple(nearlyAddress, level),
+      async (asked) => {
+        const named = asked.flatMap(([text, at]) =>
+          accepted(canonicalAddress)(text).map((to) => [to, at] as const),
+        );
+        const rules = [...new Map(named)].map(([to, at]) => ({ to, level: at }));
+        await bench.steps.applyNfsExports({ host, shareId: 'n', rules });
+        const file = await bench.onHost(
+          host,
+          'cat "$r/etc/exports.d/share-n.exports" 2>/dev/null || :',
+        );
+        const found = exportsIn(file);
+        expect(found.every(({ path }) => path.endsWith('/shares/share-n'))).toBe(true);
+        const world = rules.filter(({ to }) => to.endsWith('/0'));
+        const wanted = new Map(
+          rules.filter((rule) => !world.includes(rule)).map(({ to, level: at }) => [to, at]),
+        );
+        if (world.length > 0)
+          wanted.set('*', world.some((rule) => rule.level === 'rw') ? 'rw' : 'ro');
+        const seen = found.flatMap(({ clients }) => Object.entries(clients));
+        expect(seen.map(([to, options]) => `${to} ${options[0]}`).sort()).toEqual(
+          [...wanted].map((pair) => pair.join(' ')).sort(),
+        );
+      },
+      { of: 0.5 },
+    );
+  });
+
+  test('lets in by Samba the addresses and users whom the rules name, and nobody else', async () => {
+    const user = around(fc.constantFrom('alice', 'EXAMPLE\\bob', 'c.d-e'));
+    await holdsInBatches(
+      'parameters of Samba',
+      fc.tuple(user, nearlyAddress, level),
+      async (asked) => {
+        const users = new Map(
+          asked.flatMap(([text, , at]) =>
+            accepted((one) => canonicalSubject('user', one))(text).map((to) => [
+              to.toLowerCase(),
+              { to, level: at },
+            ]),
+          ),
+        );
+        const hosts = [...new Set(asked.flatMap(([, text]) => accepted(canonicalAddress)(text)))];
+        const who = [...users.values()];
+        await bench.steps.applyCifsShare({ host, shareId: 'u', accessBy: 'user', rules: who });
+        await bench.steps.applyCifsShare({
+          host,
+          shareId: 'h',
+          rules: hosts.map((to) => ({ to, level: 'rw' })),
+        });
+        const sections = sectionsIn(await bench.onHost(host, 'net conf list'));
+        expect(Object.keys(sections).sort()).toEqual(['share-h', 'share-u']);
+        const { 'share-u': byUser = {}, 'share-h': byHost = {} } = sections;
+        const named = (at: string) =>
+          who
+            .filter((rule) => rule.level === at)
+            .map(({ to }) => to)
+            .sort();
+        expect(words(byUser['valid users'])).toEqual([...named('rw'), ...named('ro')].sort());
+        expect(words(byUser['write list'])).toEqual(named('rw'));
+        expect(words(byUser['read list'])).toEqual(named('ro'));
+        expect(byUser['available']).toBe(who.length > 0 ? 'yes' : 'no');
+        expect(words(byHost['hosts allow'])).toEqual(['127.0.0.1', ...hosts].sort());
+        expect(byHost['hosts deny']).toBe('ALL');
+      },
+      { of: 0.2 },
+    );
+  });
+});
