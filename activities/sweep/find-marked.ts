@@ -1,3 +1,4 @@
+import { isDeleted } from '../../openstack/compute.js';
 import type { OrphanKind } from '../../workflows/sweep-model.js';
 import type { Backend } from '../backend.js';
 import { backendTag } from '../marks.js';
@@ -22,7 +23,7 @@ export const findMarked: Record<OwnedKind, Find> = {
   },
   server: async (backend, id) => {
     const server = await backend.cloud.compute.findServer(id);
-    if (!server || server.status.endsWith('DELETED')) return undefined;
+    if (!server || isDeleted(server)) return undefined;
     return markedServer(backend, server) ?? 'unmarked';
   },
   'key pair': async (backend, id) => {

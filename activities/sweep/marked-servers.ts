@@ -1,4 +1,4 @@
-import type { Keypair, Server } from '../../openstack/compute.js';
+import { isDeleted, type Keypair, type Server } from '../../openstack/compute.js';
 import type { Backend } from '../backend.js';
 import { keypairName } from '../compute.js';
 import { backendTag, instanceTag } from '../marks.js';
@@ -22,7 +22,7 @@ export function markedServer(
 ): Marked | undefined {
   const instanceId = metadata[instanceTag];
   if (instanceId === undefined || metadata[backendTag] !== backend) return undefined;
-  if (status.endsWith('DELETED')) return undefined;
+  if (isDeleted({ status })) return undefined;
   return {
     kind: 'server',
     id,

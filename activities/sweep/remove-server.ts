@@ -1,3 +1,4 @@
+import { isDeleted } from '../../openstack/compute.js';
 import { unlessNotFound } from '../../openstack/errors.js';
 import type { Backend } from '../backend.js';
 import { permanent } from '../failures.js';
@@ -15,8 +16,8 @@ export async function removeServer(
   const { compute } = backend.cloud;
   await untilGone(backend, `Server ${id}`, 'ServerFailed', async () => {
     const server = await compute.findServer(id);
-    if (!server || server.status.endsWith('DELETED')) return undefined;
-    if (server.taskState === 'deleting') return server.taskState;
+    if (!server || isDeleted(server)) return undefined;
+    if (server.taskState?.endsWith('deleting')) return server.taskState;
     await refuseWithVolumes(backend, id, isOrphan);
     await compute.deleteServer(id);
     return server.status;

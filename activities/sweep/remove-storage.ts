@@ -4,6 +4,8 @@ import type { Backend, Backends } from '../backend.js';
 import { createComputeActivities } from '../compute.js';
 import { permanent, type FailureType } from '../failures.js';
 import { hostScript } from '../host-script.js';
+import { instanceTag } from '../marks.js';
+import { deletedServersOf } from '../server-off.js';
 import { deviceSerial } from '../share-paths.js';
 import { waitUntil } from '../wait.js';
 
@@ -15,8 +17,19 @@ export function createStorageRemoval(backends: Backends) {
   const whereMounted = hostScript(backends, 'where-mounted', 60_000);
 
   /** Never under a mounted file system, so only from a service instance that can be asked. */
-  const detach = async (backend: string, volume: Volume, hosts: InstanceHost[]): Promise<void> => {
+  const detach = async (
+    { name, cloud }: Backend,
+    volume: Volume,
+    hosts: InstanceHost[],
+  ): Promise<void> => {
+    const deleted = (await deletedServersOf({ cloud }, volume)).map(({ id }) => id);
     for (const { serverId } of volume.attachments) {
+      if (serverId !== null && deleted.includes(serverId)) {
+        // Nova gives up no boot volume of one that it keeps for a while.
+        if (instanceTag in volume.metadata) await cloud.compute.forceDeleteServer(serverId);
+        else await compute.detachVolume({ backend: name, serverId, volumeId: volume.id });
+        continue;
+      }
       const host = hosts.find((one) => one.serverId === serverId);
       if (serverId === null || !host) {
         throw permanent(
@@ -31,7 +44,7 @@ export function createStorageRemoval(backends: Backends) {
           `Volume ${volume.id} is mounted at ${mounted} on service instance ${host.instanceId}: unmount it there`,
         );
       }
-      await compute.detachVolume({ backend, serverId, volumeId: volume.id });
+      await compute.detachVolume({ backend: name, serverId, volumeId: volume.id });
     }
   };
 
@@ -39,7 +52,7 @@ export function createStorageRemoval(backends: Backends) {
     removeVolume: async (backend: Backend, id: string, hosts: InstanceHost[]): Promise<void> => {
       const { blockStorage } = backend.cloud;
       const volume = await blockStorage.findVolume(id);
-      if (volume) await detach(backend.name, volume, hosts);
+      if (volume) await detach(backend, volume, hosts);
       await untilGone(backend, `Volume ${id}`, 'VolumeFailed', async () => {
         const seen = await blockStorage.findVolume(id);
         if (seen && deletable.has(seen.status)) await blockStorage.deleteVolume(id);

@@ -268,6 +268,19 @@ describe('in the cloud', () => {
     expect(await remove({ kind: 'server', id: host.serverId })).toBe('inUse');
   });
 
+  test('a server that Nova keeps for a while after its deletion is gone, and gives up volumes', async () => {
+    await rig.devcloud.control('PUT', '/settings', { softDelete: 1 });
+    const host = await boot();
+    const { volumeId } = await attachShare(bench, host, newId());
+    await rig.operator.compute.deleteServer(host.serverId);
+    await expect
+      .poll(async () => (await rig.operator.compute.getServer(host.serverId)).status)
+      .toBe('SOFT_DELETED');
+    expect(kinds(await find())).not.toContain('server');
+    expect(await remove({ kind: 'volume', id: volumeId })).toBe('removed');
+    await rig.devcloud.reset();
+  });
+
   test("a server with somebody's volume stays, and says with which", async () => {
     const host = await boot();
     const { shareId, volumeId } = await attachShare(bench, host, newId());
