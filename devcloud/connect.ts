@@ -42,15 +42,16 @@ async function tunnel(
   networkId: string | undefined,
 ): Promise<Duplex> {
   const { address, port } = parseTarget(target);
-  if (port === 22) await strike(cloud, target);
   const owner = portAt(cloud, address, networkId);
+  if (port === 22) await strike(cloud, target, owner);
   if (!owner) throw new Error(`No port has the address ${address}`);
   return cloud.hosts.connect({ networkId: owner.networkId, address, port });
 }
 
 /** A planned fault of `ssh.connect`. */
-async function strike({ faults }: Cloud, target: string): Promise<void> {
-  const fault = faults.forRequest({ operation: 'ssh.connect', path: target });
+async function strike({ faults }: Cloud, target: string, owner: Port | undefined): Promise<void> {
+  const project = owner?.projectId;
+  const fault = faults.forRequest({ operation: 'ssh.connect', project, path: target });
   if (fault) await delay(fault);
   if (fault?.status ?? fault?.reset) throw new Error(fault?.message ?? 'Planned failure');
 }

@@ -21,15 +21,17 @@ import { defaultSettings, getSetting, type SettingName } from './settings.js';
  *   POST   /devcloud/faults               plans one fault (see `faultPlan` in faults.ts) and answers it with its id
  *   GET    /devcloud/faults               the planned ones, with how often each struck
  *   DELETE /devcloud/faults               forgets all; /devcloud/faults/{id} one
- *   GET    /devcloud/requests             the recent requests, oldest first; ?since=<number> those after
+ *   GET    /devcloud/requests             the recent requests and SSH commands, oldest first; ?since=<number> those after
  *   DELETE /devcloud/requests             forgets them
+ *   GET    /devcloud/holdings?project=ID  everything that belongs to a project or its users, by kind, as it is stored
+ *   PUT    /devcloud/servers/{id}/faults  {faults}: the whole set of troubles of a simulated host (see hosts.ts)
  *   POST   /devcloud/ports/{id}/plug      a client machine at that port; answers {command}: prefix words to run there
  *   POST   /devcloud/ports/{id}/unplug    takes it away
  *
  * A fault is {match, effect, times?, skip?}. It strikes a request (its effect has status, reset or delayMs) or
  * the transition behind one (outcome, noDevice, dirtyVolume, sshSilent, hostKeyChanged). `match.operation` names
  * either: server.create, server.boot, volume.create, volume.attach, volume.extend, snapshot.create, port.create,
- * ssh.connect and so on, as the routes say.
+ * ssh.connect, ssh.command (whose path is the script's name) and so on, as the routes say.
  */
 export const control = (requests: RequestLog): Service => ({
   name: 'devcloud',
@@ -40,6 +42,8 @@ export const control = (requests: RequestLog): Service => ({
     quotaRoutes(app, cloud);
     faultRoutes(app, cloud);
     plugRoutes(app, cloud);
+    holdingRoutes(app, cloud);
+    hostRoutes(app, cloud);
 
     app.get('/requests', open, (request) => ({
       requests: requests.since(Number(queryOf(request).get('since') ?? 0)),
@@ -126,6 +130,44 @@ function faultRoutes(app: FastifyInstance, { faults }: Cloud): void {
   });
   app.delete<{ Params: { id: string } }>('/faults/:id', open, ({ params }, reply) => {
     faults.clear(params.id);
+    return reply.status(204).send();
+  });
+}
+
+function holdingRoutes(app: FastifyInstance, { tables }: Cloud): void {
+  const owned = ['servers', 'volumes', 'snapshots', 'attachments'] as const;
+  const neutrons = ['networks', 'subnets', 'ports', 'routers'] as const;
+  const groups = ['securityGroups', 'securityGroupRules'] as const;
+  app.get('/holdings', open, (request) => {
+    const project = queryOf(request).get('project');
+    const users = tables.assignments.where((row) => row.projectId === project);
+    const userIds = new Set(users.map(({ userId }) => userId));
+    const rows = [...owned, ...neutrons, ...groups].map((kind) => [
+      kind,
+      tables[kind].all().filter((row) => row.projectId === project),
+    ]);
+    const keypairs = tables.keypairs.where(({ userId }) => userIds.has(userId));
+    return { ...Object.fromEntries(rows), keypairs };
+  });
+}
+
+const hostFaults = z.object({
+  faults: z.array(
+    z.enum([
+      'ssh-refused',
+      'ssh-silent',
+      'host-key-changed',
+      'disks-hidden',
+      'commands-outlive-connections',
+    ]),
+  ),
+});
+
+function hostRoutes(app: FastifyInstance, { hosts }: Cloud): void {
+  app.put<{ Params: { id: string } }>('/servers/:id/faults', open, async (request, reply) => {
+    const { faults } = parseBody(hostFaults, request.body);
+    if (!hosts.setFaults) throw badRequest('Real machines have no faults to order');
+    await hosts.setFaults(request.params.id, faults);
     return reply.status(204).send();
   });
 }

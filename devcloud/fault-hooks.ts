@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Fault, Faults, Strike } from './faults.js';
+import type { Cloud } from './cloud.js';
+import type { Fault, Strike } from './faults.js';
+import { FormerLists } from './former-lists.js';
+import { askingProject } from './keystone/authenticate.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -10,13 +13,14 @@ declare module 'fastify' {
 }
 
 /** Lets planned faults strike requests, before or after they do what they ask. */
-export function serveFaults(app: FastifyInstance, faults: Faults): void {
+export function serveFaults(app: FastifyInstance, cloud: Cloud): void {
   app.decorateRequest('faultAfter', undefined);
+  const lists = new FormerLists();
 
   app.addHook('preHandler', async (request, reply) => {
-    const fault = faultFor(request, faults);
+    const fault = faultFor(request, cloud);
     if (!fault) return;
-    if (fault.after) {
+    if (fault.after ?? fault.half ?? fault.stale) {
       request.faultAfter = fault;
       return;
     }
@@ -31,11 +35,15 @@ export function serveFaults(app: FastifyInstance, faults: Faults): void {
 
   app.addHook('onSend', async (request, reply, payload) => {
     const fault = request.faultAfter;
+    const former = lists.former(request, payload);
     if (!fault) return payload;
     request.faultAfter = undefined;
     await delay(fault);
     if (fault.reset) await hangUp(request, reply);
-    if (fault.reset || !fault.status) return payload;
+    if (fault.reset) return payload;
+    if (fault.stale) return replace(reply, former ?? payload);
+    if (fault.half) return replace(reply, half(payload));
+    if (!fault.status) return payload;
     const body = JSON.stringify(bodyOf(fault));
     reply
       .status(fault.status)
@@ -45,11 +53,20 @@ export function serveFaults(app: FastifyInstance, faults: Faults): void {
   });
 }
 
-function faultFor(request: FastifyRequest, faults: Faults): Strike | undefined {
+function replace(reply: FastifyReply, payload: unknown): unknown {
+  if (typeof payload === 'string') reply.header('content-length', Buffer.byteLength(payload));
+  return payload;
+}
+
+const half = (payload: unknown): unknown =>
+  typeof payload === 'string' ? payload.slice(0, payload.length / 2) : payload;
+
+function faultFor(request: FastifyRequest, cloud: Cloud): Strike | undefined {
   const { service, operation } = request.routeOptions.config;
   if (service === 'devcloud') return undefined;
-  return faults.forRequest({
+  return cloud.faults.forRequest({
     service,
+    project: askingProject(cloud, request),
     method: request.method,
     path: request.url,
     operation: typeof operation === 'function' ? operation(request) : operation,

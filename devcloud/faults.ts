@@ -11,6 +11,8 @@ const planned = z.strictObject({
     path: z.string().optional(),
     /** Such as `server.create`. */
     operation: z.string().optional(),
+    /** The id of the project that asks; of an SSH connection or command, the one whose server it is. */
+    project: z.string().optional(),
     /** A regular expression for the request's body as JSON. */
     body: z.string().optional(),
     /** Only what happens to this resource. */
@@ -34,6 +36,14 @@ const planned = z.strictObject({
         after: z.boolean().optional(),
         /** Ends early when the fault is cleared. */
         delayMs: z.number().nonnegative().optional(),
+        /** Half of the answer arrives as if it were all of it; of a command, half of its output. */
+        half: z.boolean().optional(),
+        /** A list is answered as that project was answered the last time when it was another one. */
+        stale: z.boolean().optional(),
+        /** Of `ssh.command`: the connection breaks `delayMs` after the command began, which goes on. */
+        midway: z.boolean().optional(),
+        /** Of `ssh.command`: the command ran, but how it ended is not said. */
+        noStatus: z.boolean().optional(),
         /** The transition ends in the resource's error status. */
         outcome: z.literal('ERROR').optional(),
         message: z.string().optional(),
@@ -68,6 +78,7 @@ export interface FaultEvent {
   method?: string;
   path?: string;
   operation?: string;
+  project?: string;
   body?: unknown;
   target?: string;
 }
@@ -127,8 +138,9 @@ export class Faults {
   }
 }
 
-const strikesRequests = ({ status, reset, delayMs }: Fault): boolean =>
-  Boolean(status ?? reset ?? delayMs);
+const strikesRequests = (effect: Fault): boolean =>
+  Boolean(effect.status ?? effect.reset ?? effect.delayMs ?? effect.half ?? effect.stale) ||
+  Boolean(effect.midway ?? effect.noStatus);
 
 function matches(match: FaultPlan['match'], event: FaultEvent): boolean {
   const same = (wanted: string | undefined, value: string | undefined) =>
@@ -139,6 +151,7 @@ function matches(match: FaultPlan['match'], event: FaultEvent): boolean {
     same(match.service, event.service) &&
     same(match.method?.toUpperCase(), event.method) &&
     same(match.operation, event.operation) &&
+    same(match.project, event.project) &&
     same(match.target, event.target) &&
     like(match.path, event.path ?? '') &&
     like(match.body, JSON.stringify(event.body ?? null))

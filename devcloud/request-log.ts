@@ -1,19 +1,26 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { Cloud } from './cloud.js';
+import { askingProject } from './keystone/authenticate.js';
 
 interface Entry {
   number: number;
   service: string;
   operation: string | null;
+  /** The id of the project that asked, '' where nobody knows; of an SSH command, its server's. */
+  project: string;
+  /** `RUN` for an SSH command. */
   method: string;
+  /** An SSH command's name. */
   path: string;
+  /** An SSH command's exit code; -1 where a signal ended it. */
   status: number;
   ms: number;
 }
 
 const kept = 10_000;
 
-/** The recent requests, for tests that count them. The control API's own are left out. */
+/** The recent requests and SSH commands, for tests that count them. The control API's own are left out. */
 export class RequestLog {
   readonly #log: Logger;
   #entries: Entry[] = [];
@@ -23,13 +30,14 @@ export class RequestLog {
     this.#log = log;
   }
 
-  watch(app: FastifyInstance): void {
+  watch(app: FastifyInstance, cloud: Cloud): void {
     app.addHook('onResponse', async (request, reply) => {
       const { service = '', operation } = request.routeOptions.config;
       if (service === 'devcloud') return;
-      this.#add({
+      this.add({
         service,
         operation: (typeof operation === 'function' ? operation(request) : operation) ?? null,
+        project: askingProject(cloud, request) ?? '',
         method: request.method,
         path: request.url,
         status: reply.statusCode,
@@ -38,18 +46,18 @@ export class RequestLog {
     });
   }
 
+  add(entry: Omit<Entry, 'number'>): void {
+    this.#number += 1;
+    this.#log.debug(entry, 'Answered');
+    this.#entries.push({ number: this.#number, ...entry });
+    if (this.#entries.length > kept) this.#entries.shift();
+  }
+
   since(number: number): Entry[] {
     return this.#entries.filter((entry) => entry.number > number);
   }
 
   clear(): void {
     this.#entries = [];
-  }
-
-  #add(entry: Omit<Entry, 'number'>): void {
-    this.#number += 1;
-    this.#log.debug(entry, 'Answered');
-    this.#entries.push({ number: this.#number, ...entry });
-    if (this.#entries.length > kept) this.#entries.shift();
   }
 }

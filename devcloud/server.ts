@@ -26,6 +26,7 @@ import { Quotas } from './quotas.js';
 import { RequestLog } from './request-log.js';
 import { seed } from './seed.js';
 import { lockState } from './state-lock.js';
+import { watchCommands } from './ssh-commands.js';
 import { Store } from './state.js';
 import { openTables } from './tables.js';
 
@@ -139,8 +140,9 @@ function buildApp(cloud: Cloud, gate: Gate): FastifyInstance {
   });
   acceptEmptyJson(app);
   const requests = new RequestLog(cloud.log);
-  requests.watch(app);
-  serveFaults(app, cloud.faults);
+  requests.watch(app, cloud);
+  serveFaults(app, cloud);
+  watchCommands(cloud, requests);
   app.addHook('onSend', async (_request, _reply, payload) => {
     cloud.store.flush();
     return payload;

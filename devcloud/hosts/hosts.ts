@@ -3,6 +3,7 @@
  * networks, and simulated hosts. Every method may be repeated: it makes true what it says, or leaves it so.
  */
 import type { Duplex } from 'node:stream';
+import type { Strike } from '../faults.js';
 
 export type HostsKind = 'qemu' | 'simulated';
 
@@ -71,6 +72,19 @@ export interface ClientHost {
   command: string[];
 }
 
+/** What is to become of a command, and who wants to know. */
+export interface WatchedCommand {
+  /** `delayMs`, `reset`, `after`, `half`, `midway`, `noStatus`; see faults.ts. */
+  fault: Strike | undefined;
+  /** Awaited before the command gets its input. */
+  begins(): Promise<void>;
+  /** The exit code; -1 where a signal ended it, or nobody learns it. */
+  ended(status: number): void;
+}
+
+/** Called with the server and the name that a command's script goes by. */
+export type CommandWatch = (serverId: string, name: string) => WatchedCommand;
+
 export interface Hosts {
   readonly kind: HostsKind;
   /**
@@ -111,4 +125,6 @@ export interface Hosts {
   unplugClient(portId: string): Promise<void>;
   /** Simulated hosts only: the whole set of troubles a server has from now on. */
   setFaults?(serverId: string, faults: readonly HostFault[]): Promise<void>;
+  /** Simulated hosts only: who is asked about each command that runs from now on. */
+  watchCommands?(watch: CommandWatch): void;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { findToken } from '../api/caller.js';
+import { findToken, type Caller } from '../api/caller.js';
 import { ApiError } from '../api/errors.js';
 import type { Cloud } from '../cloud.js';
 import { getSetting } from '../settings.js';
@@ -37,6 +38,16 @@ export const authRequest = z.object({
       .optional(),
   }),
 });
+
+/** The id of the project in whose name a request is made: who logs in asks for the one that they name. */
+export function askingProject({ tables }: Cloud, request: FastifyRequest): string | undefined {
+  const caller: Caller | undefined = request.caller;
+  if (caller) return caller.projectId;
+  const scope = authRequest.safeParse(request.body).data?.auth.scope;
+  if (typeof scope !== 'object' || !scope.project) return undefined;
+  const { id, name } = scope.project;
+  return tables.projects.find((row) => (id ? row.id === id : row.name === name))?.id;
+}
 
 type AuthRequest = z.output<typeof authRequest>['auth'];
 

@@ -7,6 +7,8 @@ let demo: Speaker;
 beforeAll(async () => {
   cloud = await startTestCloud();
   demo = await cloud.as('demo');
+  const limits = { volumes: -1, gigabytes: -1 };
+  await cloud.control('PUT', '/quotas', { project: 'demo', service: 'volume', limits });
 });
 
 afterAll(async () => {
@@ -132,6 +134,58 @@ test('a server can fail while it is scheduled or booted, with a reason, and leav
     expect((await demo.neutron('GET', `/ports?device_id=${id}`)).body).toEqual({ ports: [] });
     await demo.nova('DELETE', `/servers/${id}`);
   }
+});
+
+test('a fault can be for the requests of one project, also for its log-ins', async () => {
+  const hawser = await cloud.as('hawser');
+  const match = { project: hawser.projectId };
+  await plan({ match, times: 2, effect: { status: 503 } });
+  expect((await demo.cinder('GET', '/volumes')).status).toBe(200);
+  expect((await hawser.cinder('GET', '/volumes')).status).toBe(503);
+  await cloud.as('demo');
+  await expect(cloud.as('hawser')).rejects.toThrow();
+  expect((await cloud.control('GET', '/requests')).body).toMatchObject({
+    requests: [
+      { project: hawser.projectId, operation: 'token.create', status: 201 },
+      { project: demo.projectId, status: 200 },
+      { project: hawser.projectId, status: 503 },
+      { project: demo.projectId, operation: 'token.create', status: 201 },
+      { project: hawser.projectId, operation: 'token.create', status: 503 },
+    ],
+  });
+});
+
+test('half an answer can arrive, and is no JSON', async () => {
+  await plan({ match: { operation: 'volume.create' }, effect: { half: true } });
+  const before = await volumes();
+  const made = await create();
+  expect(made.status).toBe(202);
+  expect(made.text).toMatch(/^{"volume":/);
+  expect(made.body).toBeUndefined();
+  expect(await volumes()).toBe(before + 1);
+});
+
+test('a list can be answered as it was before', async () => {
+  const before = await volumes();
+  await create();
+  await plan({ match: { method: 'GET', path: '/volumes$' }, effect: { stale: true } });
+  expect(await volumes()).toBe(before);
+  expect(await volumes()).toBe(before + 1);
+  await plan({ match: { method: 'GET', path: '/volumes$' }, effect: { stale: true } });
+  expect(await volumes()).toBe(before);
+});
+
+test("a project's holdings are told whole", async () => {
+  const made = await create();
+  const { body } = await cloud.control('GET', `/holdings?project=${demo.projectId}`);
+  expect(body).toMatchObject({
+    servers: [],
+    volumes: expect.arrayContaining([
+      expect.objectContaining({ id: pick(made, 'volume.id') }),
+    ]) as unknown,
+    networks: [{ name: 'demo-net' }],
+    keypairs: [],
+  });
 });
 
 test('a fault that nobody can understand is refused', async () => {

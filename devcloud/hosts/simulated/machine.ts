@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import { z } from 'zod';
 import { authorizedKeys, givenHostKey } from '../config-drive.js';
-import type { HostFault, ServerSpec, VolumeFile } from '../hosts.js';
+import type { CommandWatch, HostFault, ServerSpec, VolumeFile } from '../hosts.js';
 import { serverSpec, volumeFile } from '../server-spec.js';
 import { readState, writeState } from '../state-file.js';
 import { CommandSessions } from './command-sessions.js';
@@ -36,24 +36,31 @@ export class Machine {
   readonly root: string;
   readonly #dir: string;
   readonly #tools: string;
+  readonly #watch: CommandWatch;
   readonly #disks: Disks;
   readonly #sessions: CommandSessions;
   #state: MachineState;
   #ssh: ssh2.Server | undefined;
   #connections = new Set<Duplex>();
 
-  private constructor(dir: string, tools: string, state: MachineState) {
+  private constructor(dir: string, tools: string, watch: CommandWatch, state: MachineState) {
     this.#dir = dir;
     this.#tools = tools;
+    this.#watch = watch;
     this.#state = state;
     this.root = join(dir, 'root');
     this.#disks = new Disks(this.root, join(dir, 'kernel'));
     this.#sessions = new CommandSessions(join(dir, 'kernel', 'sessions'));
   }
 
-  static async create(dir: string, tools: string, spec: ServerSpec): Promise<Machine> {
+  static async create(
+    dir: string,
+    tools: string,
+    spec: ServerSpec,
+    watch: CommandWatch,
+  ): Promise<Machine> {
     const hostKey = givenHostKey(spec.configDrive) ?? newHostKey();
-    const machine = new Machine(dir, tools, {
+    const machine = new Machine(dir, tools, watch, {
       spec,
       running: false,
       volumes: [],
@@ -69,10 +76,10 @@ export class Machine {
   }
 
   /** Returns undefined when the directory holds no machine, or one whose creation did not end. */
-  static async load(dir: string, tools: string): Promise<Machine | undefined> {
+  static async load(dir: string, tools: string, watch: CommandWatch): Promise<Machine | undefined> {
     const state = await readState(join(dir, 'machine.json'), machineState);
     if (!state) return undefined;
-    const machine = new Machine(dir, tools, state);
+    const machine = new Machine(dir, tools, watch, state);
     if (state.running) machine.#serve();
     return machine;
   }
@@ -170,10 +177,12 @@ export class Machine {
     this.#ssh = createSshServer({
       hostKey: this.#state.faults.includes('host-key-changed') ? newHostKey() : hostKey,
       authorizedKeys: authorizedKeys(spec.configDrive),
-      run: (command, channel) =>
+      run: (command, channel, hangUp) =>
         runCommand(command, channel, {
           cwd: join(this.root, 'home/manila'),
           env,
+          hangUp,
+          watch: (name) => this.#watch(spec.id, name),
           started: (process) => this.#sessions.add(process),
           ended: (process) => this.#sessions.remove(process),
           outlivesConnection: () => this.#state.faults.includes('commands-outlive-connections'),

@@ -4,11 +4,13 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type {
   ClientHost,
+  CommandWatch,
   HostFault,
   Hosts,
   NetworkPlane,
   ServerSpec,
   VolumeFile,
+  WatchedCommand,
 } from '../hosts.js';
 import { copyDisk } from '../copy-disk.js';
 import { Turns } from '../turns.js';
@@ -27,6 +29,7 @@ export class SimulatedHosts implements Hosts {
   readonly #log: Logger;
   readonly #turns = new Turns();
   readonly #machines = new Map<string, Machine>();
+  #watch: CommandWatch | undefined;
   #plane: NetworkPlane = { networks: [], subnets: [], ports: [], routers: [] };
 
   constructor({ stateDir, log }: { stateDir: string; log: Logger }) {
@@ -39,7 +42,7 @@ export class SimulatedHosts implements Hosts {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
     await makeToolbox(this.#tools);
     for (const id of await readdir(this.#dir)) {
-      const machine = await Machine.load(join(this.#dir, id), this.#tools);
+      const machine = await Machine.load(join(this.#dir, id), this.#tools, this.#watched);
       if (machine) this.#machines.set(id, machine);
     }
     this.#log.debug({ machines: this.#machines.size }, 'Simulated hosts are ready');
@@ -63,7 +66,8 @@ export class SimulatedHosts implements Hosts {
     await this.#turns.take(spec.id, async () => {
       const folder = join(this.#dir, spec.id);
       const machine =
-        this.#machines.get(spec.id) ?? (await Machine.create(folder, this.#tools, spec));
+        this.#machines.get(spec.id) ??
+        (await Machine.create(folder, this.#tools, spec, this.#watched));
       this.#machines.set(spec.id, machine);
       if (machine.running) return;
       await machine.setPorts(spec.ports);
@@ -144,6 +148,13 @@ export class SimulatedHosts implements Hosts {
     await this.#withMachine(serverId, (machine) => machine.setFaults(faults));
   }
 
+  watchCommands(watch: CommandWatch): void {
+    this.#watch = watch;
+  }
+
+  /** Whoever watches may come later than the machines. */
+  readonly #watched: CommandWatch = (serverId, name) => this.#watch?.(serverId, name) ?? unwatched;
+
   #machineAt({ networkId, address }: { networkId: string; address: string }): Machine | undefined {
     const ports = this.#plane.ports.filter(
       (port) =>
@@ -172,6 +183,12 @@ export class SimulatedHosts implements Hosts {
     await this.#turns.take(serverId, () => work(this.#machine(serverId)));
   }
 }
+
+const unwatched: WatchedCommand = {
+  fault: undefined,
+  begins: async () => undefined,
+  ended: () => undefined,
+};
 
 const contentBeside = (volume: VolumeFile): string => `${volume.file}.content`;
 

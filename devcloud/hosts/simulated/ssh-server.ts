@@ -7,7 +7,8 @@ export interface SshServerOptions {
   hostKey: string;
   /** May log in as `manila`; one-line form. Without any the password counts. */
   authorizedKeys: string[];
-  run: (command: string, channel: ServerChannel) => void;
+  /** `hangUp` ends the connection that the channel is one of. */
+  run: (command: string, channel: ServerChannel, hangUp: () => void) => void;
 }
 
 /** What the image of every simulated host has as the password of `manila`; asked for, as PAM does. */
@@ -23,7 +24,7 @@ export function createSshServer({ hostKey, authorizedKeys, run }: SshServerOptio
       serveSession(accept(), (command, channel) => {
         channels.add(channel);
         channel.once('close', () => channels.delete(channel));
-        run(command, channel);
+        run(command, channel, () => client.end());
       }),
     );
     // ssh2 leaves the channels of a lost connection open.
@@ -57,7 +58,10 @@ function askForPassword(attempt: AuthContext): void {
   });
 }
 
-function serveSession(session: Session, run: SshServerOptions['run']): void {
+function serveSession(
+  session: Session,
+  run: (command: string, channel: ServerChannel) => void,
+): void {
   session.on('exec', (accept, _reject, { command }) => run(command, accept()));
   session.on('env', (_accept, reject) => reject?.());
   session.on('pty', (_accept, reject) => reject?.());
