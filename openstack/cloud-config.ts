@@ -44,6 +44,8 @@ export interface CloudConfig {
   interface: Interface;
   endpointOverrides: Partial<Record<Service, string>>;
   tls: TlsSettings;
+  /** How long a request may take that names no limit of its own; undefined for our default. */
+  timeoutMs?: number | undefined;
 }
 
 /**
@@ -71,7 +73,16 @@ export function loadCloudConfig({
     interface: chosenInterface(settings),
     endpointOverrides: endpointOverrides(settings),
     tls: tls(settings, places),
+    timeoutMs: timeoutMs(settings),
   };
+}
+
+function timeoutMs(settings: CloudSettings): number | undefined {
+  const text = settings.get('api_timeout');
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  if (!(seconds > 0)) throw settings.mistake('api_timeout', `"${text}" is no number of seconds`);
+  return seconds * 1000;
 }
 
 function authUrl(settings: CloudSettings): string {

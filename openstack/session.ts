@@ -23,7 +23,7 @@ export interface Call {
   microversion?: string | undefined;
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
-  /** @default 60_000 */
+  /** Default: the cloud's `api_timeout`, else 60 s. */
   timeoutMs?: number | undefined;
 }
 
@@ -45,6 +45,7 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 export class Session implements Requester {
   readonly #config: CloudConfig;
   readonly #transport: Transport;
+  readonly #timeoutMs: number;
   #token: Token | undefined;
   /** Outlives the token: who we are is known even while a new one is on its way. */
   #lastToken: Token | undefined;
@@ -53,6 +54,7 @@ export class Session implements Requester {
   constructor(config: CloudConfig) {
     this.#config = config;
     this.#transport = new Transport(config.tls);
+    this.#timeoutMs = config.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   }
 
   /** Proves the credentials, so that a wrong password shows at start. */
@@ -125,7 +127,7 @@ export class Session implements Requester {
       },
       body: call.stream ?? (call.body === undefined ? undefined : JSON.stringify(call.body)),
       signal: call.signal,
-      timeoutMs: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      timeoutMs: call.timeoutMs ?? this.#timeoutMs,
     };
   }
 
@@ -141,7 +143,7 @@ export class Session implements Requester {
   }
 
   async #logIn(): Promise<Token> {
-    this.#loggingIn ??= logIn(this.#transport, this.#config, DEFAULT_TIMEOUT_MS)
+    this.#loggingIn ??= logIn(this.#transport, this.#config, this.#timeoutMs)
       .then((token) => (this.#token = this.#lastToken = token))
       .finally(() => (this.#loggingIn = undefined));
     return this.#loggingIn;

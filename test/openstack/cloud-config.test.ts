@@ -313,6 +313,14 @@ clouds:
     expect(verify('cacert: ')).toBe(true);
   });
 
+  test('may say how long a request may take, as for openstacksdk', () => {
+    const auth = 'auth: {auth_url: https://k, username: alice, password: p, project_name: d}';
+    write('cwd/clouds.yaml', `clouds: {a: {${auth}, api_timeout: 2.5}}`);
+    expect(load().timeoutMs).toBe(2500);
+    write('cwd/clouds.yaml', `clouds: {a: {${auth}, api_timeout: soon}}`);
+    expect(mistake()).toMatchObject({ cloud: 'a', key: 'api_timeout' });
+  });
+
   test('that cannot be read says file and line', () => {
     const file = write('cwd/clouds.yaml', 'clouds:\n  a: {auth: {password: "hunter2"" }\n');
     expect(mistake()).toMatchObject({ file });

@@ -425,6 +425,9 @@ describe('a call', () => {
     expect(error).toBeInstanceOf(OpenStackUnreachable);
     expect(error).toMatchObject({ timedOut: true });
     expect(error.message).toContain('no answer within 0.1 s');
+    const impatient = open({ timeoutMs: 150 });
+    await impatient.authenticate();
+    expect((await failure(list(impatient))).message).toContain('no answer within 0.15 s');
   });
 
   test('that its caller gives up ends with the caller’s own reason', async () => {
