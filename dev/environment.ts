@@ -26,6 +26,10 @@ export interface EnvironmentOptions {
   workers?: number;
   /** More for `hawser worker`. */
   workerArguments?: string[];
+  /** Variables of workers only. */
+  workerEnv?: NodeJS.ProcessEnv;
+  /** A checkout that workers run instead of this one. */
+  workerDirectory?: string;
   /** Default: a file, so that everything survives a restart. */
   temporalDatabase?: 'file' | 'memory';
   /** Empties the state directory first. */

@@ -111,6 +111,8 @@ export function partsOf(plan: Plan, records: ProcessRecords) {
     return new Part(
       {
         ...owned,
+        env: { ...env, ...plan.workerEnv },
+        directory: plan.workerDirectory ?? project,
         name: `the worker${suffix}`,
         logFile: logFile(`worker${suffix}`),
         command: [

@@ -25,7 +25,8 @@ export function serveFaults(app: FastifyInstance, cloud: Cloud): void {
       return;
     }
     await delay(fault);
-    if (fault.reset) await hangUp(request, reply);
+    // Who was held up may be gone: then the request never came.
+    if (fault.reset || request.raw.socket.destroyed) await hangUp(request, reply);
     else if (fault.status)
       await reply
         .status(fault.status)

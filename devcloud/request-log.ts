@@ -15,6 +15,9 @@ interface Entry {
   path: string;
   /** An SSH command's exit code; -1 where a signal ended it. */
   status: number;
+  /** When it began, in milliseconds since the epoch. */
+  at: number;
+  /** How long it took. */
   ms: number;
 }
 
@@ -41,6 +44,7 @@ export class RequestLog {
         method: request.method,
         path: request.url,
         status: reply.statusCode,
+        at: Date.now() - Math.round(reply.elapsedTime),
         ms: Math.round(reply.elapsedTime),
       });
     });

@@ -8,14 +8,14 @@ export function watchCommands(cloud: Cloud, requests: RequestLog): void {
     const project = cloud.tables.servers.get(serverId)?.projectId ?? '';
     const service = 'ssh';
     const operation = 'ssh.command';
-    const began = Date.now();
+    const at = Date.now();
     const fault = cloud.faults.forRequest({ service, operation, project, path: name });
     return {
       fault,
       begins: () => prepare(cloud, serverId, fault),
       ended: (status) => {
-        const ms = Date.now() - began;
-        requests.add({ service, operation, project, method: 'RUN', path: name, status, ms });
+        const ms = Date.now() - at;
+        requests.add({ service, operation, project, method: 'RUN', path: name, status, at, ms });
       },
     };
   });

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { callsOf } from './calls.js';
+import type { Cell, Verdict } from './cells.js';
+import { happen } from './events.js';
+import { outcomeOf, type Finding } from './findings.js';
+import { judge, judgeCleanUp } from './judge.js';
+import { isAtRest } from './oracles/rest.js';
+import { describe, entitiesOf, takePicture } from './picture.js';
+import { wordsOf, type Batch, type GoodRun, type Place } from './place.js';
+import type { Scenario, Stage } from './scenario.js';
+
+/** Runs a scenario once without any fault. Throws when it fails, or leaves something behind. */
+export async function runWell(place: Place, scenario: Scenario): Promise<GoodRun> {
+  const { bench, lane, keeper } = place;
+  await keeper.enter(scenario.onInstance === false ? 'bare' : 'instance');
+  const stage = newStage(place, AbortSignal.timeout(90_000));
+  await scenario.prepare?.(stage);
+  const before = describe(await takePicture(bench, lane), wordsOf(stage));
+  const [last] = (await bench.control.requests()).slice(-1);
+  await scenario.operate(stage);
+  await untilAtRest(place, 20_000);
+  const calls = callsOf(await bench.control.requests(last?.number), lane.project);
+  const picture = await takePicture(bench, lane);
+  const after = describe(picture, wordsOf(stage));
+  const findings = [
+    ...(await judge({ place, stage, picture, good: { calls, before, after }, began: new Date() })),
+    ...(await cleanUp(place, scenario, stage)),
+  ];
+  if (findings.length > 0) {
+    throw new Error(`A good run of ${scenario.name}: ${JSON.stringify(findings, null, 2)}`);
+  }
+  return { calls, before, after };
+}
+
+/** Runs a cell, judges it, and leaves the lane as it found it. */
+export async function runCell(
+  place: Place,
+  cell: Cell,
+  good: GoodRun,
+  batch: Batch,
+): Promise<Verdict> {
+  const { bench, lane, keeper } = place;
+  const { scenario, kind } = cell;
+  const limitMs = kind.limitMs ?? 60_000;
+  const started = performance.now();
+  const began = new Date();
+  const giveUp = new AbortController();
+  const stage = newStage(place, giveUp.signal);
+  const findings: Finding[] = [];
+  const faults: string[] = [];
+  let waited = false;
+  let struck = false;
+  let resumptionMs: number | undefined;
+  try {
+    await keeper.enter(scenario.onInstance === false ? 'bare' : 'instance');
+    await scenario.prepare?.(stage);
+    for (const fault of kind.faults(cell.call)) {
+      const match = { ...fault.match, project: lane.project };
+      faults.push(await bench.control.plan({ ...fault, match }));
+    }
+    const operation = outcomeOfOperation(scenario.operate(stage));
+    struck = await strikes(place, faults[0] ?? '', operation);
+    waited = true;
+    const killed = await batch.struck(place, struck);
+    if (struck && kind.event) await happen(kind.event, { place, stage, scenario });
+    // What is held goes on; what shall strike later may still do so.
+    if (kind.event) await bench.control.forget(faults[0] ?? '');
+    const left = limitMs;
+    const failure = await Promise.race([operation, sleep(left, 'late' as const, { ref: false })]);
+    for (const fault of faults) await bench.control.forget(fault).catch(() => undefined);
+    if (failure === 'late') {
+      findings.push({ outcome: 'stuck', text: `it did not end within ${left / 1000} s` });
+      giveUp.abort(new Error('the cell took too long'));
+    }
+    if (!(await untilAtRest(place, 20_000))) {
+      findings.push({ outcome: 'stuck', text: 'Hawser came to no rest' });
+    }
+    if (killed) resumptionMs = await resumption(place, killed.killedAt);
+    const picture = await takePicture(bench, lane);
+    if (failure !== 'late') {
+      findings.push(...(await judge({ place, stage, picture, good, began, failure, kind })));
+    }
+    for (const { id } of picture.holdings['servers'] ?? []) await bench.control.heal(id);
+    findings.push(...(await cleanUp(place, scenario, stage)));
+  } catch (error) {
+    findings.push({ outcome: 'stuck', text: `the cell itself failed: ${String(error)}` });
+  } finally {
+    if (!waited) await batch.struck(place, false);
+    for (const fault of faults) await bench.control.forget(fault).catch(() => undefined);
+  }
+  if (findings.length > 0) await keeper.scrub();
+  return {
+    cell: cell.id,
+    outcome: outcomeOf(findings),
+    struck,
+    findings: findings.map(({ outcome, text }) => `${outcome}: ${text}`),
+    ms: Math.round(performance.now() - started),
+    ...(resumptionMs !== undefined && { resumptionMs }),
+  };
+}
+
+function newStage({ bench, lane }: Place, signal: AbortSignal): Stage {
+  return {
+    bench,
+    lane,
+    hawser: bench.hawser,
+    share: `f${randomBytes(4).toString('hex')}`,
+    data: new Map(),
+    notes: new Map(),
+    signal,
+  };
+}
+
+/** Undefined for success. */
+const outcomeOfOperation = (operation: Promise<unknown>): Promise<Error | undefined> =>
+  operation.then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  );
+
+/** False when the operation ended without it, or nothing came for long. */
+async function strikes(
+  { bench }: Place,
+  fault: string,
+  operation: Promise<unknown>,
+): Promise<boolean> {
+  let over = false;
+  void operation.then(() => (over = true));
+  const deadline = Date.now() + 45_000;
+  for (;;) {
+    const ended = over;
+    if (await bench.struck.has(fault)) return true;
+    if (ended || Date.now() > deadline) return false;
+    await sleep(30);
+  }
+}
+
+async function untilAtRest({ bench, lane }: Place, limitMs: number): Promise<boolean> {
+  const deadline = Date.now() + limitMs;
+  for (;;) {
+    if (isAtRest(await entitiesOf(bench, lane))) return true;
+    if (Date.now() > deadline) return false;
+    await sleep(200);
+  }
+}
+
+/** Until the first call of the new worker in this lane. */
+async function resumption({ bench, lane }: Place, killedAt: number): Promise<number | undefined> {
+  const entries = await bench.control.requests();
+  const first = entries
+    .filter(({ project, at }) => project === lane.project && at > killedAt)
+    .toSorted((a, b) => a.at - b.at)[0];
+  return first && first.at - killedAt;
+}
+
+async function cleanUp(place: Place, scenario: Scenario, stage: Stage): Promise<Finding[]> {
+  await scenario.cleanUp?.(stage);
+  const problems = await place.keeper.removeAll({ keepInstance: scenario.onInstance !== false });
+  return [
+    ...problems.map((text): Finding => ({ outcome: 'stuck', text })),
+    ...(await judgeCleanUp(place)),
+  ];
+}

@@ -1,0 +1,84 @@
+import { HawserClient } from '../client/index.js';
+import { openCloud } from '../dev/cloud.js';
+import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.js';
+import { freePort } from '../dev/ports.js';
+import { defaultLatencies } from '../devcloud/latencies.js';
+import { CloudControl } from './control.js';
+import { backendsOf, makeAccounts, openLanes, writeCloudsYaml, type Lane } from './lanes.js';
+import type { Event } from './kinds.js';
+import { StruckFaults } from './struck.js';
+import { suffer } from './suffer.js';
+import { WorkerLine } from './worker-line.js';
+
+/** Temporal, a cloud and a worker that harm is done to, and the lanes that it is done in. */
+export interface Bench {
+  environment: EmbeddedEnvironment;
+  control: CloudControl;
+  line: WorkerLine;
+  hawser: HawserClient;
+  lanes: Lane[];
+  struck: StruckFaults;
+  /** Does it to everybody, and returns when all is up again: when it happened, or 0 where no worker was killed. */
+  suffer(event: Event): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface BenchOptions {
+  stateDir: string;
+  lanes: number;
+  /** A checkout that the worker runs instead of this one. */
+  workerDirectory?: string;
+}
+
+/** A cloud's own pauses would be most of what a run waits for. */
+const quick = Object.keys(defaultLatencies).map((name) => `${name}=20ms`);
+
+export async function openBench({
+  stateDir,
+  lanes: count,
+  workerDirectory,
+}: BenchOptions): Promise<Bench> {
+  const temporalPort = await freePort();
+  const { line, address } = await WorkerLine.open(temporalPort);
+  const made: { control?: CloudControl; accounts?: Awaited<ReturnType<typeof makeAccounts>> } = {};
+  let lanesYaml = '';
+  const environment = await startEnvironment({
+    stateDir,
+    cloud: { hosts: 'simulated', arguments: ['--latency', quick.join(',')] },
+    ports: { temporal: temporalPort },
+    workerEnv: { TEMPORAL_ADDRESS: address },
+    workerArguments: [
+      '--no-cloud-check',
+      ...laneNames(count).flatMap((name) => ['--backend', name]),
+    ],
+    ...(workerDirectory !== undefined && { workerDirectory }),
+    moreBackends: async ({ cloudsYaml, backend }) => {
+      const admin = openCloud(cloudsYaml, 'admin');
+      made.control = new CloudControl(String(backend['ssh_proxy']));
+      made.accounts = await makeAccounts(admin, made.control, count);
+      await admin.session.close();
+      lanesYaml = writeCloudsYaml(stateDir, cloudsYaml, made.accounts);
+      return backendsOf(lanesYaml, made.accounts);
+    },
+  });
+  const { control = new CloudControl(environment.cloudUrl), accounts = [] } = made;
+  const lanes = await openLanes(lanesYaml, accounts, stateDir);
+  const hawser = await HawserClient.connect({ address: environment.temporalAddress });
+  return {
+    environment,
+    control,
+    line,
+    hawser,
+    lanes,
+    struck: new StruckFaults(control),
+    suffer: (event) => suffer(event, { environment, control, line }),
+    close: async () => {
+      await hawser.close();
+      for (const { cloud } of lanes) await cloud.session.close();
+      await environment.stop();
+      await line.close();
+    },
+  };
+}
+
+const laneNames = (count: number) => Array.from({ length: count }, (_, at) => `lane-${at}`);

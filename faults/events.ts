@@ -1,0 +1,48 @@
+import { createApi } from '../openstack/api.js';
+
+import type { Event } from './kinds.js';
+import { entitiesOf } from './picture.js';
+import type { Place } from './place.js';
+import type { Scenario, Stage } from './scenario.js';
+
+interface Moment {
+  place: Place;
+  stage: Stage;
+  scenario: Scenario;
+}
+
+/** What happens in one lane alone; what happens to all is the batch's. */
+export async function happen(event: Event, { place, stage, scenario }: Moment): Promise<void> {
+  switch (event) {
+    case 'reboot the guest':
+      return reboot(place);
+    case 'cancel the operation':
+      return endOperation(place, 'cancel');
+    case 'terminate the operation':
+      return endOperation(place, 'terminate');
+    case 'ask again':
+      // The first one counts; of the second one a refusal is an answer too.
+      void scenario.operate(stage).catch(() => undefined);
+      return;
+    default:
+  }
+}
+
+async function reboot({ bench, lane }: Place): Promise<void> {
+  const { servers = [] } = await bench.control.holdings(lane.project);
+  const compute = createApi(lane.cloud.session, 'compute');
+  for (const { id } of servers) {
+    await compute.send('POST', `/servers/${id}/action`, { body: { reboot: { type: 'HARD' } } });
+  }
+}
+
+/** Of an instance that a share waits for, its own: that is where the call is. */
+async function endOperation({ bench, lane }: Place, how: 'cancel' | 'terminate'): Promise<void> {
+  const { shares, instances } = await entitiesOf(bench, lane);
+  const running = [...instances, ...shares].find(({ operation }) => operation !== null);
+  const workflowId = running?.operation?.workflowId;
+  if (workflowId === undefined) return;
+  const handle = bench.hawser.temporal.workflow.getHandle(workflowId);
+  if (how === 'cancel') await handle.cancel();
+  else await handle.terminate('a fault of the matrix');
+}

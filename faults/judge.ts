@@ -1,0 +1,81 @@
+import { ofDifferences, type Finding } from './findings.js';
+import type { Kind } from './kinds.js';
+import { compareAccess } from './oracles/access.js';
+import { lookIntoHistories } from './oracles/histories.js';
+import { findUnrest } from './oracles/rest.js';
+import { describe, differences, takePicture, type Picture } from './picture.js';
+import { wordsOf, type GoodRun, type Place } from './place.js';
+import type { Stage } from './scenario.js';
+import { lostData } from './share-data.js';
+
+interface Run {
+  place: Place;
+  stage: Stage;
+  /** How the lane is when all is over. */
+  picture: Picture;
+  good: GoodRun;
+  began: Date;
+  /** Undefined when the operation succeeded. */
+  failure?: Error;
+  /** Undefined for a good run. */
+  kind?: Kind;
+}
+
+/** Everything that is wrong after an operation, whether it succeeded or failed. */
+export async function judge(run: Run): Promise<Finding[]> {
+  const { place, stage, picture, began } = run;
+  return [
+    ...judgeEnd(run),
+    ...(await judgeData(place, stage, picture)),
+    ...compareAccess(picture),
+    ...findUnrest(picture),
+    ...(await lookIntoHistories(place.bench, place.lane, began)),
+  ];
+}
+
+function judgeEnd({ stage, picture, good, failure, kind }: Run): Finding[] {
+  const actual = describe(picture, wordsOf(stage));
+  const asAfter = differences(good.after, actual);
+  if (!failure) return ofDifferences(asAfter, good.after);
+  if (!kind?.mayFail) {
+    return [
+      { outcome: 'lost', text: `the operation failed: ${failure.message}` },
+      ...ofDifferences(asAfter, good.after),
+    ];
+  }
+  // In a status of error a thing may be half done: it is seen, and its deletion has to cope.
+  const inError = [...picture.shares, ...picture.instances].some(
+    ({ status, error }) => /error/.test(status) && error !== null,
+  );
+  const snapshots = picture.shares.flatMap((share) => share.snapshots);
+  if (inError || snapshots.some(({ status }) => /error/.test(status))) return [];
+  const asBefore = differences(good.before, actual);
+  if (asAfter.length === 0 || asBefore.length === 0) return [];
+  return [
+    ...ofDifferences(asBefore, good.before),
+    { outcome: 'leaked', text: `after: ${failure.message}` },
+  ];
+}
+
+async function judgeData({ bench }: Place, { data }: Stage, picture: Picture): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [shareId, checksum] of data) {
+    const share = picture.shares.find(({ id }) => id === shareId);
+    // Half deleted, half its data may be gone.
+    if (!share || share.status === 'error_deleting') continue;
+    const text = await lostData(bench.environment.stateDir, picture, shareId, checksum);
+    if (text !== undefined) findings.push({ outcome: 'lost', text });
+  }
+  return findings;
+}
+
+/** Everything that is not as it was before the cell, now that its shares are deleted. */
+export async function judgeCleanUp({ bench, lane, keeper }: Place): Promise<Finding[]> {
+  const words: [string, string][] = [[lane.name, 'LANE']];
+  const expected = describe(keeper.base, words);
+  const actual = describe(await takePicture(bench, lane), words);
+  return ofDifferences(differences(expected, actual), expected).map(({ outcome, text }) => ({
+    outcome,
+    text: `after clean-up, ${text}`,
+  }));
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { openCloud } from '../dev/cloud.js';
+import type { BackendOverrides } from '../dev/files.js';
+import type { Cloud } from '../openstack/index.js';
+import type { CloudControl } from './control.js';
+
+/**
+ * A part of the cloud that nobody else feels: a project with its user, a tenant's network, and backends of Hawser's.
+ * Whatever is wrong in it is its cell's doing.
+ */
+export interface Lane {
+  /** Also the name of its backend. */
+  name: string;
+  /** The id of its project. */
+  project: string;
+  /** The name of its tenant's network and subnet. */
+  network: string;
+  /** As the user of its workers. */
+  cloud: Cloud;
+  /** What nobody may read in a history. */
+  secrets: string[];
+}
+
+interface Account {
+  name: string;
+  project: string;
+  password: string;
+}
+
+const identified = z.object({ id: z.string() });
+
+/** Projects and users for lanes, in a clouds.yaml of their own. */
+export async function makeAccounts(
+  admin: Cloud,
+  control: CloudControl,
+  count: number,
+): Promise<Account[]> {
+  const create = async (kind: 'project' | 'user', fields: object): Promise<string> => {
+    const answer = await admin.session.request({
+      service: 'identity',
+      method: 'POST',
+      path: `/${kind}s`,
+      body: { [kind]: fields },
+      schema: z.object({ [kind]: identified }),
+    });
+    return answer[kind]?.id ?? '';
+  };
+  const { roles } = await admin.session.request({
+    service: 'identity',
+    method: 'GET',
+    path: '/roles',
+    query: { name: 'admin' },
+    schema: z.object({ roles: z.array(identified) }),
+  });
+  const accounts: Account[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const name = `lane-${at}`;
+    const password = randomBytes(18).toString('base64url');
+    const project = await create('project', { name });
+    const user = await create('user', { name, password });
+    const path = `/projects/${project}/users/${user}/roles/${roles[0]?.id}`;
+    await admin.session.send({ service: 'identity', method: 'PUT', path });
+    await control.unlimited(project);
+    accounts.push({ name, project, password });
+  }
+  return accounts;
+}
+
+const cloudsFile = z.object({
+  clouds: z.looseObject({ hawser: z.looseObject({ auth: z.looseObject({}) }) }),
+});
+
+/** As the seeded clouds.yaml has its own clouds. Returns the file. */
+export function writeCloudsYaml(stateDir: string, seeded: string, accounts: Account[]): string {
+  const { hawser } = cloudsFile.parse(parse(readFileSync(seeded, 'utf8'))).clouds;
+  const entries = accounts.map(({ name, password }) => {
+    const auth = { ...hawser.auth, username: name, password, project_name: name };
+    // A request that is never answered shall not be most of what a run waits for.
+    return [name, { ...hawser, auth, api_timeout: 3 }];
+  });
+  const file = join(stateDir, 'lanes.yaml');
+  writeFileSync(file, stringify({ clouds: Object.fromEntries(entries) }), { mode: 0o600 });
+  return file;
+}
+
+/** The options of each lane's backend, on top of what all backends have. */
+export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOverrides {
+  const entries = accounts.map(({ name }, at) => [
+    name,
+    {
+      os_cloud: name,
+      os_client_config_file: cloudsYaml,
+      service_network_name: `service-${name}`,
+      service_instance_security_group: `group-${name}`,
+      manila_service_keypair_name: `key-${name}`,
+      // Apart from each other's: a tunnel into the cloud knows a host by its address.
+      service_network_cidr: `10.${100 + at}.0.0/16`,
+      automatic_share_server_cleanup: false,
+      max_time_to_build_instance: 60,
+    },
+  ]);
+  return Object.fromEntries(entries) as BackendOverrides;
+}
+
+export async function openLanes(
+  cloudsYaml: string,
+  accounts: Account[],
+  stateDir: string,
+): Promise<Lane[]> {
+  const key = readFileSync(join(stateDir, 'ssh', 'id_ed25519'), 'utf8');
+  return Promise.all(
+    accounts.map(async ({ name, project, password }, at) => {
+      const cloud = openCloud(cloudsYaml, name);
+      const network = `net-${name}`;
+      await makeTenantNetwork(cloud, network, `10.20.${at}.0/24`);
+      return { name, project, network, cloud, secrets: [password, secretPartOf(key)] };
+    }),
+  );
+}
+
+/** A line from the middle of a private key, as it would stand in any encoding that keeps text. */
+const secretPartOf = (privateKey: string): string =>
+  privateKey.split('\n').find((line) => line.length > 40 && !line.startsWith('-----')) ??
+  privateKey;
+
+async function makeTenantNetwork({ network }: Cloud, name: string, cidr: string): Promise<void> {
+  const { id: networkId } = await network.createNetwork({ name });
+  const subnet = await network.createSubnet({ name, networkId, cidr, ipVersion: 4 });
+  const router = await network.createRouter({ name });
+  await network.addRouterInterface(router.id, { subnetId: subnet.id });
+}

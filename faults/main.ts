@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { runWell } from './attempt.js';
+import { openBench } from './bench.js';
+import { cellsOf, type Verdict } from './cells.js';
+import { LaneKeeper } from './lane-base.js';
+import type { GoodRun, Place } from './place.js';
+import { reportOf, tell, type Report } from './report.js';
+import { runCells } from './run.js';
+import { scenarios } from './scenarios/index.js';
+import { choose, type Choice } from './choose.js';
+
+interface Flags extends Choice {
+  json: boolean;
+  lanes: number;
+  keep: boolean;
+  list: boolean;
+  workerDirectory?: string;
+}
+
+const collect = (value: string, before: string[] = []) => [...before, value];
+
+const flags = new Command('faults')
+  .description(
+    'lets every call of every operation go wrong in every way, and looks what comes of it',
+  )
+  .option('--json', 'one document on standard output', false)
+  .option('--list', 'only tell the cells', false)
+  .option('--seed <number>', 'which cells a limited run takes', Number)
+  .option('--minutes <number>', 'how long cells may begin; by default all of them run', Number)
+  .option('--cells <number>', 'how many cells run at most', Number)
+  .option('--only <cell>', 'one cell by its id; may be given several times', collect)
+  .option('--scenario <name>', 'cells of this operation; may be given several times', collect)
+  .option('--kind <name>', 'cells of this kind or group; may be given several times', collect)
+  .option('--lanes <number>', 'how many cells run at a time', Number, 10)
+  .option('--worker-directory <directory>', 'a checkout that the worker runs instead of this one')
+  .option('--keep', 'leave the state directory for a look at its logs', false)
+  .parse()
+  .opts<Flags>();
+
+const say = (text: string) => void process.stderr.write(`${text}\n`);
+
+async function main(): Promise<Report> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'hawser-faults-'));
+  if (flags.keep) say(`State and logs: ${stateDir}`);
+  const startedAt = Date.now();
+  const bench = await openBench({ stateDir, ...flags });
+  try {
+    const places = await Promise.all(
+      bench.lanes.map(async (lane): Promise<Place> => {
+        return { bench, lane, keeper: await LaneKeeper.of(bench, lane) };
+      }),
+    );
+    const good = await learn(places);
+    const all = cellsOf(
+      scenarios.flatMap((scenario) => {
+        const calls = good.get(scenario.name)?.calls;
+        return calls ? [{ scenario, calls }] : [];
+      }),
+    );
+    const cells = choose(all, flags);
+    say(`${cells.length} of ${all.length} cells in ${places.length} lanes`);
+    if (flags.list) {
+      for (const { id } of cells) process.stdout.write(`${id}\n`);
+      return reportOf([], { startedAt, planned: cells.length });
+    }
+    const verdicts: Verdict[] = [];
+    const deadline = flags.minutes ? startedAt + flags.minutes * 60_000 : Infinity;
+    const onVerdict = (verdict: Verdict) => {
+      verdicts.push(verdict);
+      if (verdict.outcome !== 'passed') {
+        say(`${verdict.outcome} ${verdict.cell}\n  ${verdict.findings.join('\n  ')}`);
+      }
+      if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${cells.length}`);
+    };
+    await runCells(bench, { cells, good, places, onVerdict, deadline });
+    return reportOf(verdicts, { startedAt, planned: cells.length });
+  } finally {
+    await bench.close();
+    if (!flags.keep) await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+/** The calls of each wanted scenario, from a run of it without faults. */
+async function learn(places: Place[]): Promise<Map<string, GoodRun>> {
+  const wanted = scenarios.filter(
+    ({ name }) =>
+      (flags.scenario?.includes(name) ?? true) &&
+      (flags.only?.some((id) => id.startsWith(`${name}/`)) ?? true),
+  );
+  const good = new Map<string, GoodRun>();
+  const queue = [...wanted];
+  await Promise.all(
+    places.map(async (place) => {
+      for (let scenario = queue.shift(); scenario; scenario = queue.shift()) {
+        const run = await runWell(place, scenario);
+        good.set(scenario.name, run);
+        say(`${scenario.name}: ${run.calls.length} calls`);
+      }
+    }),
+  );
+  return good;
+}
+
+const report = await main();
+if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+else tell(report);
+process.exitCode = report.failed.length > 0 ? 1 : 0;

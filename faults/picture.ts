@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import type { ServiceInstanceView, ShareView } from '../client/index.js';
+import type { Bench } from './bench.js';
+import type { Holdings } from './control.js';
+import { readGuest, type Guest } from './guests.js';
+import type { Lane } from './lanes.js';
+
+/** A lane as it is at one moment: its cloud, its guests and what Hawser says of them. */
+export interface Picture {
+  holdings: Holdings;
+  guests: Guest[];
+  shares: ShareView[];
+  instances: ServiceInstanceView[];
+}
+
+export async function takePicture(bench: Bench, lane: Lane): Promise<Picture> {
+  const holdings = await bench.control.holdings(lane.project);
+  const machines = join(bench.environment.stateDir, 'cloud/hosts/machines');
+  const guests = await Promise.all(
+    (holdings['servers'] ?? []).map(({ id }) => readGuest(machines, id)),
+  );
+  const { shares, instances } = await entitiesOf(bench, lane);
+  return { holdings, guests: guests.filter((guest) => guest !== undefined), shares, instances };
+}
+
+/** From the workflows themselves, for lists lag behind; those that ended just now are left out. */
+export async function entitiesOf({ hawser }: Pick<Bench, 'hawser'>, { name }: Lane) {
+  const listed = (await hawser.listShares({ backend: name })).map(({ id }) => id);
+  const shares = await present(listed.map((id) => hawser.getShare(id)));
+  const others = (await hawser.listInstances()).filter(({ backend }) => backend === name);
+  const instances = await present(others.map(({ id }) => hawser.getInstance(id)));
+  return { shares, instances };
+}
+
+async function present<T>(looks: Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(looks);
+  return outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}
+
+/** What of each kind is told; the rest differs from run to run. */
+const told: Record<string, string[]> = {
+  servers: ['name', 'vmState', 'taskState', 'metadata'],
+  volumes: ['name', 'status', 'sizeGib', 'metadata'],
+  snapshots: ['name', 'status', 'sizeGib', 'metadata', 'volumeId'],
+  attachments: ['status', 'volumeId', 'serverId', 'instanceId'],
+  networks: ['name', 'description'],
+  subnets: ['name', 'description', 'networkId'],
+  ports: ['name', 'description', 'deviceOwner', 'deviceId', 'networkId', 'status'],
+  routers: ['name'],
+  securityGroups: ['name', 'description'],
+  securityGroupRules: [
+    'securityGroupId',
+    'direction',
+    'ethertype',
+    'protocol',
+    'portRangeMin',
+    'portRangeMax',
+    'remoteIpPrefix',
+  ],
+  keypairs: ['name'],
+};
+
+/**
+ * The cloud and the guests in lines that two runs of the same story have in common: ids, addresses and the names of
+ * lane and share are replaced by words. `words` says which texts by which.
+ */
+export function describe({ holdings, guests }: Picture, words: [string, string][]): string[] {
+  const known: [string, string][] = Object.entries(holdings).flatMap(([kind, rows]) =>
+    rows.map(({ id, name }): [string, string] => [id, `<${kind} ${name ?? ''}>`]),
+  );
+  const anonymous = (text: string): string => {
+    let result = text;
+    for (const [id, word] of known) result = result.replaceAll(id, word);
+    for (const [id, word] of known) result = result.replaceAll(id.slice(0, 20), word);
+    for (const [name, word] of words) result = result.replaceAll(name, word);
+    return result
+      .replaceAll(/ssh-ed25519 \S+/g, '<host key>')
+      .replaceAll(/\d+\.\d+\.\d+\.\d+/g, '<address>')
+      .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}/g, '<id>')
+      .replaceAll(/\/\S*\/volumes\//g, '');
+  };
+  const resources = Object.entries(told).flatMap(([kind, fields]) =>
+    (holdings[kind] ?? []).map(
+      (row) =>
+        `${kind}: ${JSON.stringify(Object.fromEntries(fields.map((key) => [key, row[key]])))}`,
+    ),
+  );
+  return [...resources, ...guests.flatMap(({ lines }) => lines.map((line) => `guest: ${line}`))]
+    .map(anonymous)
+    .toSorted();
+}
+
+/** What is in one and not in the other, as often as it is. */
+export function differences(expected: string[], actual: string[]): string[] {
+  const missing = subtract(expected, actual).map((line) => `- ${line}`);
+  const extra = subtract(actual, expected).map((line) => `+ ${line}`);
+  return [...missing, ...extra];
+}
+
+function subtract(from: string[], what: string[]): string[] {
+  const rest = [...what];
+  return from.filter((line) => {
+    const at = rest.indexOf(line);
+    if (at >= 0) rest.splice(at, 1);
+    return at < 0;
+  });
+}

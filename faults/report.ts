@@ -1,0 +1,70 @@
+import type { Outcome, Verdict } from './cells.js';
+
+export type Report = ReturnType<typeof reportOf>;
+
+/** What a run came to, as one JSON document. */
+export function reportOf(
+  verdicts: Verdict[],
+  { startedAt, planned }: { startedAt: number; planned: number },
+) {
+  const count = (outcome: Outcome) => verdicts.filter((one) => one.outcome === outcome).length;
+  const resumptions = verdicts
+    .flatMap(({ resumptionMs }) => resumptionMs ?? [])
+    .toSorted(numerically);
+  return {
+    cells: verdicts.length,
+    passed: count('passed'),
+    stuck: count('stuck'),
+    leaked: count('leaked'),
+    duplicated: count('duplicated'),
+    lost: count('lost'),
+    /** Cells that a limit of time kept from running. */
+    left: planned - verdicts.length,
+    /** Passed cells whose call never came, because the operation took another way this time. */
+    notStruck: verdicts.filter(({ struck }) => !struck).map(({ cell }) => cell),
+    wallSeconds: Math.round((Date.now() - startedAt) / 1000),
+    /** From the kill of the worker to the first call of the next one, lane by lane. */
+    resumptionMs: {
+      median: resumptions[Math.floor(resumptions.length / 2)] ?? null,
+      maximum: resumptions.at(-1) ?? null,
+      n: resumptions.length,
+    },
+    byScenario: byPart(verdicts, 0),
+    byKind: byPart(verdicts, -1),
+    failed: verdicts
+      .filter(({ outcome }) => outcome !== 'passed')
+      .map(({ cell, outcome, findings }) => ({
+        cell,
+        outcome,
+        findings,
+        rerun: `npm run faults -- --only '${cell}'`,
+      })),
+  };
+}
+
+const numerically = (a: number, b: number) => a - b;
+
+/** How many cells ran and passed, by a part of their ids. */
+function byPart(
+  verdicts: Verdict[],
+  part: number,
+): Record<string, { cells: number; passed: number }> {
+  const counts: Record<string, { cells: number; passed: number }> = {};
+  for (const { cell, outcome } of verdicts) {
+    const name = cell.split('/').at(part) ?? '';
+    const entry = (counts[name] ??= { cells: 0, passed: 0 });
+    entry.cells += 1;
+    if (outcome === 'passed') entry.passed += 1;
+  }
+  return counts;
+}
+
+/** For people. */
+export function tell(report: Report): void {
+  const { cells, passed, stuck, leaked, duplicated, lost, wallSeconds, resumptionMs } = report;
+  process.stdout.write(
+    `${cells} cells: ${passed} passed, ${stuck} stuck, ${leaked} leaked, ${duplicated} duplicated, ${lost} lost, ` +
+      `in ${wallSeconds} s; resumed after ${resumptionMs.median ?? '–'} ms (median), ${resumptionMs.maximum ?? '–'} ms (maximum)\n`,
+  );
+  for (const { rerun } of report.failed) process.stdout.write(`  ${rerun}\n`);
+}

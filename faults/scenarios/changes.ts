@@ -1,0 +1,37 @@
+import type { Scenario } from '../scenario.js';
+import { shareWithData } from './stories.js';
+
+export const changes: Scenario[] = [
+  {
+    name: 'extendShare',
+    prepare: shareWithData('NFS'),
+    operate: ({ hawser, share }) => hawser.extendShare(share, 2),
+  },
+  {
+    name: 'shrinkShare',
+    prepare: shareWithData('NFS', 2),
+    operate: ({ hawser, share }) => hawser.shrinkShare(share, 1),
+  },
+  {
+    name: 'extendShare-cifs',
+    prepare: shareWithData('CIFS'),
+    operate: ({ hawser, share }) => hawser.extendShare(share, 2),
+  },
+  {
+    name: 'updateAccess-nfs',
+    prepare: shareWithData('NFS'),
+    operate: ({ hawser, share }) =>
+      hawser.allowAccess(share, { id: 'third', to: '10.20.9.9', level: 'ro' }),
+  },
+  {
+    name: 'updateAccess-deny',
+    prepare: shareWithData('NFS'),
+    operate: ({ hawser, share }) => hawser.denyAccess(share, 'first'),
+  },
+  {
+    name: 'updateAccess-cifs',
+    prepare: shareWithData('CIFS'),
+    operate: ({ hawser, share }) =>
+      hawser.allowAccess(share, { id: 'third', to: '10.20.9.9', level: 'rw' }),
+  },
+];

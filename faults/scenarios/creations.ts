@@ -1,0 +1,36 @@
+import { createShare, type Scenario, type Stage } from '../scenario.js';
+import { writeData } from '../share-data.js';
+
+const originOf = ({ share }: Stage) => `${share}-o`;
+
+export const creations: Scenario[] = [
+  {
+    name: 'createShare-nfs',
+    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+  },
+  {
+    name: 'createShare-cifs',
+    operate: (stage) => createShare(stage, stage.share, 'CIFS'),
+  },
+  {
+    name: 'createShare-from-snapshot',
+    prepare: async (stage) => {
+      const id = originOf(stage);
+      await createShare(stage, id, 'NFS');
+      await writeData(stage, id);
+      await stage.hawser.createSnapshot(id, { id: 'snap' });
+      // The copy begins with what the share had.
+      stage.data.set(stage.share, stage.data.get(id) ?? '');
+    },
+    operate: (stage) => {
+      const fromSnapshot = { shareId: originOf(stage), snapshotId: 'snap' };
+      return createShare(stage, stage.share, 'NFS', { fromSnapshot });
+    },
+  },
+  {
+    name: 'setUpServiceInstance',
+    like: 'createShare',
+    onInstance: false,
+    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+  },
+];
