@@ -62,7 +62,7 @@ function identify({ service, method, path, operation }: Entry): { name: string; 
     .replace(/(os-keypairs)\/[^/]+$/, '$1/[^/?]+')
     .replace(laneName, '[^/?]+');
   const narrowed = fields.map((field) => `(?=.*[?&]${escape(field)}=)`).join('');
-  const end = fields.length > 0 ? `\\?${narrowed}` : '(\\?limit=\\d+)?$';
+  const end = fields.length > 0 ? `(?=\\?)${narrowed}` : '(\\?limit=\\d+)?$';
   return {
     name,
     match: {

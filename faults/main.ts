@@ -53,7 +53,15 @@ async function main(): Promise<Report> {
         return { bench, lane, keeper: await LaneKeeper.of(bench, lane) };
       }),
     );
-    const good = await learn(places);
+    const verdicts: Verdict[] = [];
+    const onVerdict = (verdict: Verdict) => {
+      verdicts.push(verdict);
+      if (verdict.outcome !== 'passed') {
+        say(`${verdict.outcome} ${verdict.cell}\n  ${verdict.findings.join('\n  ')}`);
+      }
+      if (verdicts.length % 50 === 0) say(`${verdicts.length} cells`);
+    };
+    const good = await learn(places, onVerdict);
     const all = cellsOf(
       scenarios.flatMap((scenario) => {
         const calls = good.get(scenario.name)?.calls;
@@ -64,17 +72,9 @@ async function main(): Promise<Report> {
     say(`${cells.length} of ${all.length} cells in ${places.length} lanes`);
     if (flags.list) {
       for (const { id } of cells) process.stdout.write(`${id}\n`);
-      return reportOf([], { startedAt, planned: cells.length });
+      return reportOf(verdicts, { startedAt, planned: cells.length });
     }
-    const verdicts: Verdict[] = [];
     const deadline = flags.minutes ? startedAt + flags.minutes * 60_000 : Infinity;
-    const onVerdict = (verdict: Verdict) => {
-      verdicts.push(verdict);
-      if (verdict.outcome !== 'passed') {
-        say(`${verdict.outcome} ${verdict.cell}\n  ${verdict.findings.join('\n  ')}`);
-      }
-      if (verdicts.length % 50 === 0) say(`${verdicts.length} of ${cells.length}`);
-    };
     await runCells(bench, { cells, good, places, onVerdict, deadline });
     return reportOf(verdicts, { startedAt, planned: cells.length });
   } finally {
@@ -84,7 +84,10 @@ async function main(): Promise<Report> {
 }
 
 /** The calls of each wanted scenario, from a run of it without faults. */
-async function learn(places: Place[]): Promise<Map<string, GoodRun>> {
+async function learn(
+  places: Place[],
+  onVerdict: (verdict: Verdict) => void,
+): Promise<Map<string, GoodRun>> {
   const wanted = scenarios.filter(
     ({ name }) =>
       (flags.scenario?.includes(name) ?? true) &&
@@ -96,8 +99,13 @@ async function learn(places: Place[]): Promise<Map<string, GoodRun>> {
     places.map(async (place) => {
       for (let scenario = queue.shift(); scenario; scenario = queue.shift()) {
         const run = await runWell(place, scenario);
-        good.set(scenario.name, run);
-        say(`${scenario.name}: ${run.calls.length} calls`);
+        if ('calls' in run) {
+          good.set(scenario.name, run);
+          say(`${scenario.name}: ${run.calls.length} calls`);
+        } else {
+          onVerdict(run);
+          await place.keeper.scrub();
+        }
       }
     }),
   );

@@ -19,7 +19,7 @@ export function reportOf(
     duplicated: count('duplicated'),
     lost: count('lost'),
     /** Cells that a limit of time kept from running. */
-    left: planned - verdicts.length,
+    left: Math.max(0, planned - verdicts.length),
     /** Passed cells whose call never came, because the operation took another way this time. */
     notStruck: verdicts.filter(({ struck }) => !struck).map(({ cell }) => cell),
     wallSeconds: Math.round((Date.now() - startedAt) / 1000),

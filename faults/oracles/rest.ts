@@ -1,7 +1,7 @@
 import type { Finding } from '../findings.js';
 import type { Picture } from '../picture.js';
 
-const underWay = /ing$/;
+const underWay = /^(?!error).*ing$/;
 
 /** Nothing says that something happens to it while nothing does. */
 export function findUnrest({ shares, instances }: Picture): Finding[] {

@@ -421,6 +421,7 @@ describe('the life of a simulated host', () => {
        mkdir -p $r/etc/exports.d $r/loose
        echo "/shares/s 10.0.0.7(rw,no_subtree_check)" >$r/etc/exports.d/s.exports
        exportfs -r
+       mkdir -p $r/run/lock; touch $r/run/lock/taken $r/tmp/scratch
        setsid sleep 1000 >/dev/null 2>&1 &`,
     );
     const interrupted = execute(client, 'sleep 1000').catch(() => 'cut off');
@@ -431,6 +432,7 @@ describe('the life of a simulated host', () => {
     client = await login(hosts, onePort);
     expect(await output(client, 'mountpoint -q $r/shares/s; cat $r/shares/s/file')).toBe('kept\n');
     expect(await output(client, 'exportfs -s')).toContain('/shares/s  10.0.0.7(');
+    expect(await output(client, 'ls $r/run $r/tmp')).not.toMatch(/taken|lock|scratch/);
   });
 
   it('boots without a volume that is gone, and gives the content back when stopped', async () => {

@@ -61,9 +61,7 @@ export class Disks {
   async mountedContent(volumeId: string): Promise<string | undefined> {
     const disk = await this.nameOf(volumeId);
     for (const entry of disk ? await readdir(join(this.#kernel, 'mounts')) : []) {
-      const [name, , target] = (await readFile(join(this.#kernel, 'mounts', entry), 'utf8')).split(
-        '\t',
-      );
+      const [name, , target] = (await this.#kernelFile('mounts', entry)).split('\t');
       if (name === disk && target) return join(this.#root, target);
     }
     return undefined;
@@ -78,7 +76,15 @@ export class Disks {
   }
 
   async #read(name: string): Promise<string[]> {
-    return (await readFile(join(this.#kernel, 'disks', name), 'utf8')).split('\n');
+    return (await this.#kernelFile('disks', name)).split('\n');
+  }
+
+  /** Who looks from outside may look while the host loses a disk or a mount. */
+  async #kernelFile(...path: string[]): Promise<string> {
+    return readFile(join(this.#kernel, ...path), 'utf8').catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+      throw error;
+    });
   }
 }
 

@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { project } from '../../setup/tools.mjs';
+import { bugs, type Bug } from './bugs.js';
+
+/** What a worker runs of. */
+const sources = [
+  'activities',
+  'bin',
+  'client',
+  'host-interface',
+  'openstack',
+  'setup',
+  'ssh',
+  'worker',
+  'workflows',
+  'package.json',
+  'tsconfig.json',
+];
+
+const reportSchema = z.object({
+  cells: z.number(),
+  failed: z.array(z.object({ cell: z.string(), findings: z.array(z.string()) })),
+});
+
+/** Runs the cells that must notice a bug on a worker that has it. Returns what they say; empty when it went unnoticed. */
+async function hunt(bug: Bug): Promise<string[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'hawser-planted-'));
+  try {
+    for (const name of sources) {
+      await cp(join(project, name), join(directory, name), { recursive: true });
+    }
+    await symlink(join(project, 'node_modules'), join(directory, 'node_modules'));
+    const file = join(directory, bug.file);
+    const text = await readFile(file, 'utf8');
+    if (!text.includes(bug.find)) throw new Error(`${bug.file} has no such text: ${bug.find}`);
+    await writeFile(
+      file,
+      text.replace(bug.find, () => bug.replace),
+    );
+    const report = reportSchema.parse(JSON.parse(await runMatrix(directory, bug.cells)));
+    if (report.cells === 0) throw new Error(`no such cells: ${bug.cells.join(', ')}`);
+    return report.failed.map(({ cell, findings }) => `${cell}: ${findings[0] ?? ''}`);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function runMatrix(directory: string, cells: string[]): Promise<string> {
+  const only = cells.flatMap((cell) => ['--only', cell]);
+  const lanes = String(cells.length);
+  const args = ['--import', 'tsx', 'faults/main.ts', '--json', '--lanes', lanes, ...only];
+  return new Promise((resolve, reject) => {
+    execFile(
+      process.execPath,
+      [...args, '--worker-directory', directory],
+      { cwd: project, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        // Cells that fail are what we hope for; without a report something else went wrong.
+        if (stdout === '') reject(new Error(stderr, { cause: error }));
+        else resolve(stdout);
+      },
+    );
+  });
+}
+
+const wanted = process.argv.slice(2);
+let unnoticed = 0;
+for (const bug of bugs) {
+  if (wanted.length > 0 && !wanted.some((word) => bug.name.includes(word))) continue;
+  const noticed = await hunt(bug);
+  if (noticed.length === 0) unnoticed += 1;
+  const words = noticed.length > 0 ? `found: ${noticed[0]}` : 'NOT FOUND';
+  process.stdout.write(`${bug.name}\n  ${words}\n`);
+}
+process.stdout.write(`${unnoticed} bugs went unnoticed\n`);
+process.exitCode = unnoticed > 0 ? 1 : 0;
