@@ -4,7 +4,16 @@ import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.j
 import { freePort } from '../dev/ports.js';
 import { defaultLatencies } from '../devcloud/latencies.js';
 import { CloudControl } from './control.js';
-import { backendsOf, makeAccounts, openLanes, writeCloudsYaml, type Lane } from './lanes.js';
+import {
+  backendsOf,
+  laneName,
+  makeAccounts,
+  openLanes,
+  writeCloudsYaml,
+  type Account,
+  type Lane,
+  type Layout,
+} from './lanes.js';
 import type { Event } from './kinds.js';
 import { StruckFaults } from './struck.js';
 import { suffer } from './suffer.js';
@@ -25,7 +34,7 @@ export interface Bench {
 
 export interface BenchOptions {
   stateDir: string;
-  lanes: number;
+  lanes: Layout[];
   /** A checkout that the worker runs instead of this one. */
   workerDirectory?: string;
 }
@@ -35,12 +44,12 @@ const quick = Object.keys(defaultLatencies).map((name) => `${name}=20ms`);
 
 export async function openBench({
   stateDir,
-  lanes: count,
+  lanes: layouts,
   workerDirectory,
 }: BenchOptions): Promise<Bench> {
   const temporalPort = await freePort();
   const { line, address } = await WorkerLine.open(temporalPort);
-  const made: { control?: CloudControl; accounts?: Awaited<ReturnType<typeof makeAccounts>> } = {};
+  const made: { control?: CloudControl; accounts?: Account[] } = {};
   let lanesYaml = '';
   const environment = await startEnvironment({
     stateDir,
@@ -49,13 +58,13 @@ export async function openBench({
     workerEnv: { TEMPORAL_ADDRESS: address },
     workerArguments: [
       '--no-cloud-check',
-      ...laneNames(count).flatMap((name) => ['--backend', name]),
+      ...layouts.flatMap((_, at) => ['--backend', laneName(at)]),
     ],
     ...(workerDirectory !== undefined && { workerDirectory }),
     moreBackends: async ({ cloudsYaml, backend }) => {
       const admin = openCloud(cloudsYaml, 'admin');
       made.control = new CloudControl(String(backend['ssh_proxy']));
-      made.accounts = await makeAccounts(admin, made.control, count);
+      made.accounts = await makeAccounts(admin, made.control, layouts);
       await admin.session.close();
       lanesYaml = writeCloudsYaml(stateDir, cloudsYaml, made.accounts);
       return backendsOf(lanesYaml, made.accounts);
@@ -80,5 +89,3 @@ export async function openBench({
     },
   };
 }
-
-const laneNames = (count: number) => Array.from({ length: count }, (_, at) => `lane-${at}`);

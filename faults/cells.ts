@@ -31,8 +31,15 @@ export interface Verdict {
  */
 export function cellsOf(runs: { scenario: Scenario; calls: Call[] }[]): Cell[] {
   const tried = new Set<string>();
+  const called = new Set<string>();
   return runs.flatMap(({ scenario, calls }) => {
-    const cells = calls.flatMap((call) =>
+    const like = scenario.like ?? scenario.name.replace(/-.*/, '');
+    const known = new Set(called);
+    for (const { name } of calls) called.add(`${like}/${name}`);
+    const wanted = scenario.onlyNewCalls
+      ? calls.filter(({ name }) => !known.has(`${like}/${name}`))
+      : calls;
+    const cells = wanted.flatMap((call) =>
       kinds
         .filter((kind) => kind.suits(call))
         .map((kind) => ({
@@ -44,10 +51,10 @@ export function cellsOf(runs: { scenario: Scenario; calls: Call[] }[]): Cell[] {
     );
     return cells.filter(({ call, kind }) => {
       if (kind.group !== 'fault') return true;
-      const fault = `${scenario.like ?? scenario.name.replace(/-.*/, '')}/${call.name}/${kind.name}`;
-      const known = tried.has(fault);
+      const fault = `${like}/${call.name}/${kind.name}`;
+      const again = tried.has(fault);
       tried.add(fault);
-      return !known;
+      return !again;
     });
   });
 }

@@ -15,6 +15,7 @@ import type { CloudControl } from './control.js';
 export interface Lane {
   /** Also the name of its backend. */
   name: string;
+  layout: Layout;
   /** The id of its project. */
   project: string;
   /** The name of its tenant's network and subnet. */
@@ -25,19 +26,33 @@ export interface Lane {
   secrets: string[];
 }
 
-interface Account {
+/** By which options of their own the backends of some lanes differ. */
+const layouts = {
+  plain: {},
+  /** Instances have a port in the tenant's own network. */
+  tenant: { connect_share_server_to_tenant_network: true },
+  /** CIFS shares are open to users instead of addresses. */
+  users: { share_helpers: 'NFS=NFSHelper, CIFS=CIFSHelperUserAccess' },
+};
+
+export type Layout = keyof typeof layouts;
+
+export interface Account {
   name: string;
+  layout: Layout;
   project: string;
   password: string;
 }
 
 const identified = z.object({ id: z.string() });
 
+export const laneName = (at: number): string => `lane-${at}`;
+
 /** Projects and users for lanes, in a clouds.yaml of their own. */
 export async function makeAccounts(
   admin: Cloud,
   control: CloudControl,
-  count: number,
+  wanted: Layout[],
 ): Promise<Account[]> {
   const create = async (kind: 'project' | 'user', fields: object): Promise<string> => {
     const answer = await admin.session.request({
@@ -57,15 +72,15 @@ export async function makeAccounts(
     schema: z.object({ roles: z.array(identified) }),
   });
   const accounts: Account[] = [];
-  for (let at = 0; at < count; at += 1) {
-    const name = `lane-${at}`;
+  for (const [at, layout] of wanted.entries()) {
+    const name = laneName(at);
     const password = randomBytes(18).toString('base64url');
     const project = await create('project', { name });
     const user = await create('user', { name, password });
     const path = `/projects/${project}/users/${user}/roles/${roles[0]?.id}`;
     await admin.session.send({ service: 'identity', method: 'PUT', path });
     await control.unlimited(project);
-    accounts.push({ name, project, password });
+    accounts.push({ name, layout, project, password });
   }
   return accounts;
 }
@@ -89,7 +104,7 @@ export function writeCloudsYaml(stateDir: string, seeded: string, accounts: Acco
 
 /** The options of each lane's backend, on top of what all backends have. */
 export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOverrides {
-  const entries = accounts.map(({ name }, at) => [
+  const entries = accounts.map(({ name, layout }, at) => [
     name,
     {
       os_cloud: name,
@@ -101,6 +116,7 @@ export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOver
       service_network_cidr: `10.${100 + at}.0.0/16`,
       automatic_share_server_cleanup: false,
       max_time_to_build_instance: 60,
+      ...layouts[layout],
     },
   ]);
   return Object.fromEntries(entries) as BackendOverrides;
@@ -113,11 +129,11 @@ export async function openLanes(
 ): Promise<Lane[]> {
   const key = readFileSync(join(stateDir, 'ssh', 'id_ed25519'), 'utf8');
   return Promise.all(
-    accounts.map(async ({ name, project, password }, at) => {
+    accounts.map(async ({ name, layout, project, password }, at) => {
       const cloud = openCloud(cloudsYaml, name);
       const network = `net-${name}`;
       await makeTenantNetwork(cloud, network, `10.20.${at}.0/24`);
-      return { name, project, network, cloud, secrets: [password, secretPartOf(key)] };
+      return { name, layout, project, network, cloud, secrets: [password, secretPartOf(key)] };
     }),
   );
 }

@@ -8,7 +8,9 @@ import { cellsOf, type Verdict } from './cells.js';
 import { LaneKeeper } from './lane-base.js';
 import type { GoodRun, Place } from './place.js';
 import { reportOf, tell, type Report } from './report.js';
-import { runCells } from './run.js';
+import type { Layout } from './lanes.js';
+import { runCells, suits } from './run.js';
+import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 import { choose, type Choice } from './choose.js';
 
@@ -46,7 +48,8 @@ async function main(): Promise<Report> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hawser-faults-'));
   if (flags.keep) say(`State and logs: ${stateDir}`);
   const startedAt = Date.now();
-  const bench = await openBench({ stateDir, ...flags });
+  const wanted = wantedScenarios();
+  const bench = await openBench({ ...flags, stateDir, lanes: layoutsFor(wanted) });
   try {
     const places = await Promise.all(
       bench.lanes.map(async (lane): Promise<Place> => {
@@ -61,7 +64,7 @@ async function main(): Promise<Report> {
       }
       if (verdicts.length % 50 === 0) say(`${verdicts.length} cells`);
     };
-    const good = await learn(places, onVerdict);
+    const good = await learn(wanted, places, onVerdict);
     const all = cellsOf(
       scenarios.flatMap((scenario) => {
         const calls = good.get(scenario.name)?.calls;
@@ -83,21 +86,37 @@ async function main(): Promise<Report> {
   }
 }
 
-/** The calls of each wanted scenario, from a run of it without faults. */
-async function learn(
-  places: Place[],
-  onVerdict: (verdict: Verdict) => void,
-): Promise<Map<string, GoodRun>> {
-  const wanted = scenarios.filter(
+const wantedScenarios = (): Scenario[] =>
+  scenarios.filter(
     ({ name }) =>
       (flags.scenario?.includes(name) ?? true) &&
       (flags.only?.some((id) => id.startsWith(`${name}/`)) ?? true),
   );
+
+/** Plain ones as many as wanted, and two of each other layout that a scenario needs. */
+function layoutsFor(wanted: Scenario[]): Layout[] {
+  const special = new Set(wanted.flatMap(({ layout }) => layout ?? []));
+  const plain = wanted.some(({ layout }) => layout === undefined) ? flags.lanes : 0;
+  return [
+    ...Array.from({ length: plain }, (): Layout => 'plain'),
+    ...[...special].flatMap((layout) => [layout, layout]),
+  ];
+}
+
+/** The calls of each wanted scenario, from a run of it without faults. */
+async function learn(
+  wanted: Scenario[],
+  places: Place[],
+  onVerdict: (verdict: Verdict) => void,
+): Promise<Map<string, GoodRun>> {
   const good = new Map<string, GoodRun>();
   const queue = [...wanted];
   await Promise.all(
     places.map(async (place) => {
-      for (let scenario = queue.shift(); scenario; scenario = queue.shift()) {
+      for (;;) {
+        const at = queue.findIndex((one) => suits(place, one));
+        const [scenario] = at < 0 ? [] : queue.splice(at, 1);
+        if (!scenario) return;
         const run = await runWell(place, scenario);
         if ('calls' in run) {
           good.set(scenario.name, run);

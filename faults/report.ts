@@ -61,10 +61,16 @@ function byPart(
 
 /** For people. */
 export function tell(report: Report): void {
-  const { cells, passed, stuck, leaked, duplicated, lost, wallSeconds, resumptionMs } = report;
+  const { passed, stuck, leaked, duplicated, lost, wallSeconds, resumptionMs, failed } = report;
+  const ms = (value: number | null) => (value === null ? '–' : `${value} ms`);
+  for (const { rerun } of failed) process.stdout.write(`  ${rerun}\n`);
   process.stdout.write(
-    `${cells} cells: ${passed} passed, ${stuck} stuck, ${leaked} leaked, ${duplicated} duplicated, ${lost} lost, ` +
-      `in ${wallSeconds} s; resumed after ${resumptionMs.median ?? '–'} ms (median), ${resumptionMs.maximum ?? '–'} ms (maximum)\n`,
+    [
+      `  Cells  ${passed} passed, ${failed.length} failed`,
+      `         ${stuck} stuck, ${leaked} leaked, ${duplicated} duplicated, ${lost} lost`,
+      `   Time  ${wallSeconds} s`,
+      `Resumed  after ${ms(resumptionMs.median)} (median), ${ms(resumptionMs.maximum)} (maximum)`,
+      '',
+    ].join('\n'),
   );
-  for (const { rerun } of report.failed) process.stdout.write(`  ${rerun}\n`);
 }

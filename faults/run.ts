@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { runCell } from './attempt.js';
 import type { Bench } from './bench.js';
 import type { Cell, Verdict } from './cells.js';
+import { shuffle } from './choose.js';
 import type { Event } from './kinds.js';
 import type { Batch, GoodRun, Place } from './place.js';
 
@@ -23,18 +23,48 @@ const global: Event[] = [
   'kill the cloud',
 ];
 
-/** Runs all cells in all lanes: those with something in common together, the others as lanes become free. */
+interface Round {
+  event: Event;
+  cells: Cell[];
+}
+
+/**
+ * Runs all cells in all lanes: those with something in common together, the others as lanes become free. With a limit of
+ * time both get their share of it.
+ */
 export async function runCells(bench: Bench, run: Run): Promise<void> {
-  const alone = run.cells.filter(({ kind }) => !kind.event || !global.includes(kind.event));
-  await runEachAlone(alone, run);
-  for (const event of global) {
-    await runTogether(
-      bench,
-      event,
-      run.cells.filter(({ kind }) => kind.event === event),
-      run,
-    );
+  const { cells, places, deadline } = run;
+  const alone = cells.filter(({ kind }) => !kind.event || !global.includes(kind.event));
+  const rounds = global.flatMap((event) => {
+    const together = cells.filter(({ kind }) => kind.event === event);
+    return roundsOf(together, places).map((round): Round => ({ event, cells: round }));
+  });
+  const half = rounds.length > 0 ? Date.now() + (deadline - Date.now()) / 2 : deadline;
+  await runEachAlone(alone, { ...run, deadline: half });
+  for (const round of Number.isFinite(deadline) ? shuffle(rounds, 1) : rounds) {
+    if (Date.now() > deadline) return;
+    await runTogether(bench, round, run);
   }
+}
+
+export const suits = ({ lane }: Place, { layout = 'plain' }: Cell['scenario']): boolean =>
+  lane.layout === layout;
+
+/** As many cells at a time as there are lanes that suit them. */
+function roundsOf(cells: Cell[], places: Place[]): Cell[][] {
+  const queue = [...cells];
+  const rounds: Cell[][] = [];
+  while (queue.length > 0) {
+    const round = places.flatMap((place) => takeFirst(queue, place) ?? []);
+    if (round.length === 0) throw new Error(`no lane suits ${queue[0]?.scenario.name}`);
+    rounds.push(round);
+  }
+  return rounds;
+}
+
+function takeFirst(queue: Cell[], place: Place): Cell | undefined {
+  const at = queue.findIndex(({ scenario }) => suits(place, scenario));
+  return at < 0 ? undefined : queue.splice(at, 1)[0];
 }
 
 async function runEachAlone(cells: Cell[], { good, places, onVerdict, deadline }: Run) {
@@ -42,7 +72,7 @@ async function runEachAlone(cells: Cell[], { good, places, onVerdict, deadline }
   const batch: Batch = { struck: async () => undefined };
   await Promise.all(
     places.map(async (place) => {
-      for (let cell = queue.shift(); cell; cell = queue.shift()) {
+      for (let cell = takeFirst(queue, place); cell; cell = takeFirst(queue, place)) {
         if (Date.now() > deadline) return;
         onVerdict(await runCell(place, cell, goodRunOf(good, cell), batch));
       }
@@ -51,20 +81,18 @@ async function runEachAlone(cells: Cell[], { good, places, onVerdict, deadline }
 }
 
 /** A round of as many cells as there are lanes: each comes to its call and waits, then it happens to all. */
-async function runTogether(bench: Bench, event: Event, cells: Cell[], run: Run): Promise<void> {
-  const { places, good, onVerdict, deadline } = run;
-  for (let from = 0; from < cells.length && Date.now() < deadline; from += places.length) {
-    const round = cells.slice(from, from + places.length);
-    const batch = meeting(round.length, (reached) => (reached ? bench.suffer(event) : undefined));
-    await Promise.all(
-      round.map(async (cell, at) => {
-        const place = places[at];
-        if (!place) throw new Error('there are fewer lanes than cells in a round');
-        onVerdict(await runCell(place, cell, goodRunOf(good, cell), batch));
-      }),
-    );
-    await sleep(100);
-  }
+async function runTogether(bench: Bench, { event, cells }: Round, run: Run): Promise<void> {
+  const { places, good, onVerdict } = run;
+  const free = [...places];
+  const batch = meeting(cells.length, (reached) => (reached ? bench.suffer(event) : undefined));
+  await Promise.all(
+    cells.map(async (cell) => {
+      const at = free.findIndex((place) => suits(place, cell.scenario));
+      const [place] = free.splice(at, 1);
+      if (at < 0 || !place) throw new Error(`too many cells for the lanes: ${cell.id}`);
+      onVerdict(await runCell(place, cell, goodRunOf(good, cell), batch));
+    }),
+  );
 }
 
 /** Lets everybody go on when all have come and `together` is done; who reached no call comes too. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ShareView } from '../client/index.js';
 import type { Bench } from './bench.js';
-import type { Lane } from './lanes.js';
+import type { Lane, Layout } from './lanes.js';
 
 /** One run of a scenario in a lane. */
 export interface Stage {
@@ -23,6 +23,10 @@ export interface Scenario {
   name: string;
   /** The scenario whose steps are among its own. Default: what its name begins with, up to a dash. */
   like?: string;
+  /** In which lanes it runs. Default: plain ones. */
+  layout?: Layout;
+  /** Only calls count that no scenario before it makes that is like it. */
+  onlyNewCalls?: boolean;
   /** Whether the lane has its service instance before it begins. Default: true. */
   onInstance?: boolean;
   prepare?(stage: Stage): Promise<void>;

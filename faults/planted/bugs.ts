@@ -45,8 +45,8 @@ export const bugs: Bug[] = [
   {
     name: 'a deletion leaves the file system mounted',
     file: 'activities/scripts/unmount-share.sh',
-    find: 'if mountpoint --quiet "$root$path"; then\n  IFS',
-    replace: 'if false; then\n  IFS',
+    find: 'while is_ours; do',
+    replace: 'while false; do',
     cells: ['deleteShare-nfs/ssh unmount-share/crash-before'],
   },
   {

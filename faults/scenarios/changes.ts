@@ -1,4 +1,5 @@
-import type { Scenario } from '../scenario.js';
+import { createShare, type Scenario } from '../scenario.js';
+import { writeData } from '../share-data.js';
 import { shareWithData } from './stories.js';
 
 export const changes: Scenario[] = [
@@ -33,5 +34,17 @@ export const changes: Scenario[] = [
     prepare: shareWithData('CIFS'),
     operate: ({ hawser, share }) =>
       hawser.allowAccess(share, { id: 'third', to: '10.20.9.9', level: 'rw' }),
+  },
+  {
+    name: 'updateAccess-users',
+    layout: 'users',
+    prepare: async (stage) => {
+      const { hawser, share } = stage;
+      await createShare(stage, share, 'CIFS');
+      await writeData(stage, share);
+      await hawser.allowAccess(share, { id: 'first', type: 'user', to: 'alice', level: 'rw' });
+      await hawser.allowAccess(share, { id: 'second', type: 'user', to: 'bob', level: 'ro' });
+    },
+    operate: ({ hawser, share }) => hawser.changeAccess(share, 'first', 'ro'),
   },
 ];

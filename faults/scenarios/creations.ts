@@ -33,4 +33,12 @@ export const creations: Scenario[] = [
     onInstance: false,
     operate: (stage) => createShare(stage, stage.share, 'NFS'),
   },
+  {
+    name: 'setUpServiceInstance-tenant',
+    like: 'createShare',
+    layout: 'tenant',
+    onlyNewCalls: true,
+    onInstance: false,
+    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+  },
 ];
