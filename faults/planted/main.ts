@@ -1,24 +1,21 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { project } from '../../setup/tools.mjs';
 import { bugs, type Bug } from './bugs.js';
 
-/** What a worker runs of. */
-const sources = [
+/** What a worker runs of and a bug may be in; all else is as it is. */
+const copied = [
   'activities',
   'bin',
   'client',
   'host-interface',
   'openstack',
-  'setup',
   'ssh',
   'worker',
   'workflows',
-  'package.json',
-  'tsconfig.json',
 ];
 
 const reportSchema = z.object({
@@ -30,10 +27,10 @@ const reportSchema = z.object({
 async function hunt(bug: Bug): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'hawser-planted-'));
   try {
-    for (const name of sources) {
-      await cp(join(project, name), join(directory, name), { recursive: true });
+    for (const name of await readdir(project)) {
+      const [from, to] = [join(project, name), join(directory, name)];
+      await (copied.includes(name) ? cp(from, to, { recursive: true }) : symlink(from, to));
     }
-    await symlink(join(project, 'node_modules'), join(directory, 'node_modules'));
     const file = join(directory, bug.file);
     const text = await readFile(file, 'utf8');
     if (!text.includes(bug.find)) throw new Error(`${bug.file} has no such text: ${bug.find}`);
