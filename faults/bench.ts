@@ -14,9 +14,8 @@ import {
   type Lane,
   type Layout,
 } from './lanes.js';
-import type { Event } from './kinds.js';
 import { StruckFaults } from './struck.js';
-import { suffer } from './suffer.js';
+import { Sufferings } from './suffer.js';
 import { WorkerLine } from './worker-line.js';
 
 /** Temporal, a cloud and a worker that harm is done to, and the lanes that it is done in. */
@@ -27,8 +26,7 @@ export interface Bench {
   hawser: HawserClient;
   lanes: Lane[];
   struck: StruckFaults;
-  /** Does it to everybody, and returns when all is up again: when it happened, or 0 where no worker was killed. */
-  suffer(event: Event): Promise<number>;
+  sufferings: Sufferings;
   close(): Promise<void>;
 }
 
@@ -56,6 +54,7 @@ export async function openBench({
     cloud: { hosts: 'simulated', arguments: ['--latency', quick.join(',')] },
     ports: { temporal: temporalPort },
     workerEnv: { TEMPORAL_ADDRESS: address },
+    workers: 2,
     workerArguments: [
       '--no-cloud-check',
       ...layouts.flatMap((_, at) => ['--backend', laneName(at)]),
@@ -70,6 +69,7 @@ export async function openBench({
       return backendsOf(lanesYaml, made.accounts);
     },
   });
+  await environment.workers[1]?.stop();
   const { control = new CloudControl(environment.cloudUrl), accounts = [] } = made;
   const lanes = await openLanes(lanesYaml, accounts, stateDir);
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
@@ -80,7 +80,7 @@ export async function openBench({
     hawser,
     lanes,
     struck: new StruckFaults(control),
-    suffer: (event) => suffer(event, { environment, control, line }),
+    sufferings: new Sufferings({ environment, control, line }),
     close: async () => {
       await hawser.close();
       for (const { cloud } of lanes) await cloud.session.close();

@@ -5,6 +5,8 @@ import type { Effect, Fault } from './control.js';
 export type Event =
   | 'kill the worker'
   | 'kill the worker before it can tell'
+  | 'start a second worker'
+  | 'replace the worker'
   | 'kill Temporal'
   | 'kill the cloud'
   | 'reboot the guest'
@@ -162,18 +164,18 @@ export const kinds: Kind[] = [
     faults: (call) => [at(call, { delayMs: HOLD_MS })],
     event: 'ask again',
   },
-  {
-    name: 'temporal-killed',
+  ...(
+    [
+      ['second-worker', 'start a second worker'],
+      ['worker-replaced', 'replace the worker'],
+      ['temporal-killed', 'kill Temporal'],
+      ['cloud-killed', 'kill the cloud'],
+    ] as const
+  ).map(([name, event]): Kind => ({
+    name,
     group: 'event',
     suits: ({ changes }) => changes,
     faults: (call) => [at(call, { delayMs: HOLD_MS, after: true })],
-    event: 'kill Temporal',
-  },
-  {
-    name: 'cloud-killed',
-    group: 'event',
-    suits: ({ changes }) => changes,
-    faults: (call) => [at(call, { delayMs: HOLD_MS, after: true })],
-    event: 'kill the cloud',
-  },
+    event,
+  })),
 ];

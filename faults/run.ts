@@ -19,6 +19,8 @@ export interface Run {
 const global: Event[] = [
   'kill the worker',
   'kill the worker before it can tell',
+  'start a second worker',
+  'replace the worker',
   'kill Temporal',
   'kill the cloud',
 ];
@@ -84,7 +86,9 @@ async function runEachAlone(cells: Cell[], { good, places, onVerdict, deadline }
 async function runTogether(bench: Bench, { event, cells }: Round, run: Run): Promise<void> {
   const { places, good, onVerdict } = run;
   const free = [...places];
-  const batch = meeting(cells.length, (reached) => (reached ? bench.suffer(event) : undefined));
+  const batch = meeting(cells.length, (reached) =>
+    reached ? bench.sufferings.suffer(event) : undefined,
+  );
   await Promise.all(
     cells.map(async (cell) => {
       const at = free.findIndex((place) => suits(place, cell.scenario));
@@ -93,6 +97,7 @@ async function runTogether(bench: Bench, { event, cells }: Round, run: Run): Pro
       onVerdict(await runCell(place, cell, goodRunOf(good, cell), batch));
     }),
   );
+  await bench.sufferings.recover();
 }
 
 /** Lets everybody go on when all have come and `together` is done; who reached no call comes too. */

@@ -15,35 +15,68 @@ const takeInMs = 250;
 /** How long a part stays away that all others have to do without. */
 const awayMs = 1500;
 
-/** Does to everybody what an event says. Returns when the worker was killed, in milliseconds; 0 if it was not. */
-export async function suffer(event: Event, { environment, control, line }: Parts): Promise<number> {
-  const { worker, temporal, cloud } = environment;
-  const kill = async () => {
-    await worker.kill9();
+/** What happens to everybody at once. */
+export class Sufferings {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Does what the event says. Returns when the worker was killed, in milliseconds; 0 if it was not. */
+  async suffer(event: Event): Promise<number> {
+    const { environment, control, line } = this.#parts;
+    const { worker, temporal, cloud } = environment;
+    switch (event) {
+      case 'kill the worker':
+        return this.#kill();
+      case 'kill the worker before it can tell':
+        line.mute();
+        await control.forgetAll();
+        await sleep(takeInMs);
+        return this.#kill();
+      case 'start a second worker':
+        await this.#spare.start();
+        return 0;
+      case 'replace the worker':
+        await this.#spare.start();
+        // What is held goes on meanwhile, in the hands of the one that leaves.
+        await Promise.all([worker.stop(), control.forgetAll()]);
+        return 0;
+      case 'kill Temporal':
+        await temporal.kill9();
+        await sleep(awayMs);
+        await temporal.start();
+        return 0;
+      case 'kill the cloud':
+        await cloud.kill9();
+        await sleep(awayMs);
+        await cloud.start();
+        return 0;
+      default:
+        return 0;
+    }
+  }
+
+  /** One worker again, the first one. */
+  async recover(): Promise<void> {
+    const { worker } = this.#parts.environment;
+    if (worker.pid === undefined) await worker.start();
+    await this.#spare.stop();
+  }
+
+  get #spare() {
+    const [, spare] = this.#parts.environment.workers;
+    if (!spare) throw new Error('the environment has one worker only');
+    return spare;
+  }
+
+  async #kill(): Promise<number> {
+    const { environment, line } = this.#parts;
+    await environment.worker.kill9();
     const at = Date.now();
     line.restore();
-    await worker.start();
+    await environment.worker.start();
     return at;
-  };
-  switch (event) {
-    case 'kill the worker':
-      return kill();
-    case 'kill the worker before it can tell':
-      line.mute();
-      await control.forgetAll();
-      await sleep(takeInMs);
-      return kill();
-    case 'kill Temporal':
-      await temporal.kill9();
-      await sleep(awayMs);
-      await temporal.start();
-      return 0;
-    case 'kill the cloud':
-      await cloud.kill9();
-      await sleep(awayMs);
-      await cloud.start();
-      return 0;
-    default:
-      return 0;
   }
 }
