@@ -159,7 +159,7 @@ async function untilAtRest({ bench, lane }: Place, limitMs: number): Promise<boo
   for (;;) {
     if (isAtRest(await entitiesOf(bench, lane))) return true;
     if (Date.now() > deadline) return false;
-    await sleep(200);
+    await sleep(100);
   }
 }
 

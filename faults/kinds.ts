@@ -105,7 +105,10 @@ export const kinds: Kind[] = [
     faults: (call) => [at(call, quotaOf(call))],
     mayFail: true,
   },
-  simple('404', http, answer(404), { mayFail: true }),
+  // A deletion believes it: what it was to delete is gone, then.
+  simple('404', ({ name, kind }) => kind === 'http' && !/^DELETE|remove_/.test(name), answer(404), {
+    mayFail: true,
+  }),
   simple('409', http, answer(409)),
   simple('413-later', http, answer(413, { 'retry-after': '1' })),
   simple('429', http, answer(429, { 'retry-after': '1' })),
@@ -134,7 +137,8 @@ export const kinds: Kind[] = [
   simple('ssh-dropped-after', ssh, { reset: true, after: true }),
   simple('ssh-half-its-output', ssh, { half: true }),
   simple('ssh-no-exit-status', ssh, { noStatus: true }),
-  simple('ssh-hangs', ssh, { delayMs: HOLD_MS }, { limitMs: 150_000 }),
+  // Longer than most scripts may take; for one that works through a file system it is only slow.
+  simple('ssh-hangs', ssh, { delayMs: 80_000 }, { limitMs: 150_000 }),
   simple('ssh-another-host-key', ssh, { reset: true, hostKeyChanged: true }, { mayFail: true }),
 
   {

@@ -35,6 +35,7 @@ export class LaneKeeper {
     const id = `base-${this.#lane.name}`;
     const where = { shareNetwork: this.#lane.network, backend: this.#lane.name };
     const signal = AbortSignal.timeout(90_000);
+    this.#lane.shares.add(id);
     await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, ...where });
     await hawser.waitForShare(id, { signal });
     await hawser.deleteShare(id);
@@ -69,6 +70,7 @@ export class LaneKeeper {
       if (problems.length === 0 || signal.aborted) break;
       await sleep(500);
     }
+    if (problems.length === 0) this.#lane.shares.clear();
     return problems;
   }
 
@@ -92,6 +94,7 @@ export class LaneKeeper {
         .catch(() => undefined);
     }
     this.#withInstance = undefined;
+    this.#lane.shares.clear();
     for (let round = 0; round < 40; round += 1) {
       const extra = await this.#extra();
       if (Object.values(extra).every((ids) => ids.length === 0)) return;

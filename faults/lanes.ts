@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { openCloud } from '../dev/cloud.js';
 import type { BackendOverrides } from '../dev/files.js';
 import type { Cloud } from '../openstack/index.js';
+import { serviceInstanceId } from '../workflows/model.js';
 import type { CloudControl } from './control.js';
 
 /**
@@ -22,6 +23,10 @@ export interface Lane {
   network: string;
   /** As the user of its workers. */
   cloud: Cloud;
+  /** The id of the service instance that serves its network, whether there is one or not. */
+  instance: string;
+  /** The ids of shares that there are or have been since the lane was clean. */
+  shares: Set<string>;
   /** What nobody may read in a history. */
   secrets: string[];
 }
@@ -116,6 +121,7 @@ export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOver
       service_network_cidr: `10.${100 + at}.0.0/16`,
       automatic_share_server_cleanup: false,
       max_time_to_build_instance: 60,
+      max_time_to_freeze: 15,
       ...layouts[layout],
     },
   ]);
@@ -132,8 +138,19 @@ export async function openLanes(
     accounts.map(async ({ name, layout, project, password }, at) => {
       const cloud = openCloud(cloudsYaml, name);
       const network = `net-${name}`;
-      await makeTenantNetwork(cloud, network, `10.20.${at}.0/24`);
-      return { name, layout, project, network, cloud, secrets: [password, secretPartOf(key)] };
+      const subnetId = await makeTenantNetwork(cloud, network, `10.20.${at}.0/24`);
+      const instance = serviceInstanceId(name, subnetId, 0);
+      const shares = new Set<string>();
+      return {
+        instance,
+        shares,
+        name,
+        layout,
+        project,
+        network,
+        cloud,
+        secrets: [password, secretPartOf(key)],
+      };
     }),
   );
 }
@@ -143,9 +160,10 @@ const secretPartOf = (privateKey: string): string =>
   privateKey.split('\n').find((line) => line.length > 40 && !line.startsWith('-----')) ??
   privateKey;
 
-async function makeTenantNetwork({ network }: Cloud, name: string, cidr: string): Promise<void> {
+async function makeTenantNetwork({ network }: Cloud, name: string, cidr: string): Promise<string> {
   const { id: networkId } = await network.createNetwork({ name });
   const subnet = await network.createSubnet({ name, networkId, cidr, ipVersion: 4 });
   const router = await network.createRouter({ name });
   await network.addRouterInterface(router.id, { subnetId: subnet.id });
+  return subnet.id;
 }

@@ -1,5 +1,10 @@
 import { join } from 'node:path';
-import type { ServiceInstanceView, ShareView } from '../client/index.js';
+import {
+  InstanceNotFound,
+  ShareNotFound,
+  type ServiceInstanceView,
+  type ShareView,
+} from '../client/index.js';
 import type { Bench } from './bench.js';
 import type { Holdings } from './control.js';
 import { readGuest, type Guest } from './guests.js';
@@ -23,18 +28,22 @@ export async function takePicture(bench: Bench, lane: Lane): Promise<Picture> {
   return { holdings, guests: guests.filter((guest) => guest !== undefined), shares, instances };
 }
 
-/** From the workflows themselves, for lists lag behind; those that ended just now are left out. */
-export async function entitiesOf({ hawser }: Pick<Bench, 'hawser'>, { name }: Lane) {
-  const listed = (await hawser.listShares({ backend: name })).map(({ id }) => id);
-  const shares = await present(listed.map((id) => hawser.getShare(id)));
-  const others = (await hawser.listInstances()).filter(({ backend }) => backend === name);
-  const instances = await present(others.map(({ id }) => hawser.getInstance(id)));
+/** From the workflows themselves, for lists lag behind; those that ended are left out. */
+export async function entitiesOf({ hawser }: Pick<Bench, 'hawser'>, lane: Lane) {
+  const [shares, instances] = await Promise.all([
+    present([...lane.shares].map((id) => hawser.getShare(id))),
+    present([hawser.getInstance(lane.instance)]),
+  ]);
   return { shares, instances };
 }
 
 async function present<T>(looks: Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(looks);
-  return outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  return outcomes.flatMap((one) => {
+    if (one.status === 'fulfilled') return [one.value];
+    if (one.reason instanceof ShareNotFound || one.reason instanceof InstanceNotFound) return [];
+    throw one.reason;
+  });
 }
 
 /** What of each kind is told; the rest differs from run to run. */

@@ -46,6 +46,7 @@ export const createShare = async (
   more: { sizeGib?: number; fromSnapshot?: { shareId: string; snapshotId: string } } = {},
 ): Promise<ShareView> => {
   const where = { shareNetwork: lane.network, backend: lane.name };
+  lane.shares.add(id);
   await hawser.createShare({ id, protocol, sizeGib: 1, ...where, ...more });
   return hawser.waitForShare(id, { signal });
 };
