@@ -226,7 +226,7 @@ test('a device that never appears', async () => {
   await planFault({ operation: 'volume.attach' }, { noDevice: true });
   const error = await failingCreate({ backend: 'impatient' });
   expect(error?.type).toBe('DeviceNotFound');
-  expect(error?.message).toContain('is the volume attached to this server?');
+  expect(error?.message).toContain('if Nova says that the volume is attached, reboot this server');
 });
 
 test('a device that is not blank is not formatted', async () => {
