@@ -31,7 +31,7 @@ import {
 import type { Problem, ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
 import { getCommonServer } from './get-common-server.js';
 import { handleInstanceRetrying } from './instance-retrying.js';
-import { failureOf, problemOf } from './problem.js';
+import { endedFromOutside, failureOf, problemOf } from './problem.js';
 import { failedAgain, msUntil } from './retrying.js';
 import { searchAttributes } from './search-attributes.js';
 import { setUpServiceInstance } from './set-up-service-instance.js';
@@ -151,7 +151,9 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
         error: null,
       });
     } catch (error) {
-      const problem = problemOf(error);
+      // Ended from outside, it had no chance to undo anything.
+      const isLeft = shareNetwork !== null && endedFromOutside(error);
+      const problem = isLeft ? nothingUndone(problemOf(error)) : problemOf(error);
       Object.assign(view, { status: 'error', error: problem });
       if (problem.type === 'UndoIncomplete') view.retry = nextDeletion(problem);
     }
@@ -432,6 +434,11 @@ const attributesOf = ({
 
 const networkAttribute = (shareNetwork: ShareNetwork | null): SearchAttributePair[] =>
   shareNetwork ? [{ key: searchAttributes.shareNetwork, value: shareNetwork.id }] : [];
+
+const nothingUndone = ({ message }: Problem): Problem => ({
+  type: 'UndoIncomplete',
+  message: `${message}; what the set-up had made by then was not undone`,
+});
 
 /** The name in the configuration may mean another server now; the shares are on the one that it meant before. */
 function requireSameServer({ view, instance }: ServiceInstanceState, found: ServiceInstance): void {

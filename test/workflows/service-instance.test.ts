@@ -146,6 +146,38 @@ test('a set-up that could not be undone stays, for a deletion to try again', asy
   });
 });
 
+test('a set-up that is terminated undoes nothing: the instance stays, for its deletion', async () => {
+  let arrived: () => void = () => undefined;
+  const waiting = new Promise<void>((resolve) => (arrived = resolve));
+  const rig = await createRig({
+    waitForSsh: async () => {
+      arrived();
+      await untilCancelled();
+    },
+  });
+  await rig.run(async () => {
+    const created = runCreate(rig);
+    await waiting;
+    const { memo } = await instanceHandle(rig).describe();
+    const { operation } = memo?.['view'] as { operation: { workflowId: string } };
+    await rig.client.workflow.getHandle(operation.workflowId).terminate('by hand');
+    await expect(created).rejects.toThrow(WorkflowFailedError);
+    const view = (await instanceHandle(rig).describe()).memo?.['view'];
+    expect(view).toMatchObject({
+      status: 'error',
+      error: {
+        type: 'UndoIncomplete',
+        message: expect.stringContaining('was not undone') as string,
+      },
+      retry: { operation: 'deleteServiceInstance' },
+    });
+    await instanceHandle(rig).executeUpdate(deleteInstanceUpdate);
+    await instanceHandle(rig).result();
+  });
+  expect(rig.calls).toContain('deleteServer');
+  expect(rig.calls).toContain('releaseServiceNetwork');
+});
+
 test('an instance that stays unused is removed by itself, and a share in between keeps it', async () => {
   const unused = {
     automatic_share_server_cleanup: true,
