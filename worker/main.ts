@@ -108,8 +108,8 @@ async function createWorkers(
         workflowBundle,
         activities,
         interceptors: { activity: [activityInterceptors] },
-        // A heartbeat is due each second and a dead worker is missed after five.
-        maxHeartbeatThrottleInterval: '2s',
+        // A heartbeat is sent each second, a dead worker is missed after four, and one that stalls for less is not.
+        maxHeartbeatThrottleInterval: '1s',
         // A dead worker's workflows are wanted elsewhere at once; the default waits 10 s for it.
         stickyQueueScheduleToStartTimeout: '1s',
         shutdownGraceTime: '10s',

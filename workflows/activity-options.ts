@@ -6,7 +6,7 @@ import { ActivityCancellationType, type ActivityOptions } from '@temporalio/work
  * How long a cloud or a host may take is counted by the activities themselves, while they watch.
  */
 const shared: ActivityOptions = {
-  heartbeatTimeout: '5s',
+  heartbeatTimeout: '4s',
   scheduleToCloseTimeout: '24h',
   // Undo must not start while the step it undoes is still at work.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
