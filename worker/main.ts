@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { backendsOf, type Backend } from '../activities/backend.js';
 import { taskQueue } from '../workflows/model.js';
@@ -14,6 +13,7 @@ import { installLogger, type Log } from './logger.js';
 import { openChecked } from './prerequisites/index.js';
 import { registerBackends } from './register-backends.js';
 import { registerSearchAttributes } from './register-search-attributes.js';
+import { loadWorkflowBundle } from './workflow-bundle.js';
 import { scheduleSweeping } from './sweep-schedule.js';
 
 export interface WorkerOptions {
@@ -95,9 +95,7 @@ async function createWorkers(
   connection: NativeConnection,
   namespace: string,
 ): Promise<Worker[]> {
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-  });
+  const workflowBundle = await loadWorkflowBundle();
   const activities = createActivities(backendsOf(backends), temporal);
   return Promise.all(
     backends.map(({ name }) =>
