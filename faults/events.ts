@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createApi } from '../openstack/api.js';
 
 import type { Event } from './kinds.js';
 import { entitiesOf } from './picture.js';
 import type { Place } from './place.js';
 import type { Scenario, Stage } from './scenario.js';
+
+/** A step learns with its next heartbeat that nobody wants it any more; until then its call is held. */
+const untilToldMs = 2500;
 
 interface Moment {
   place: Place;
@@ -45,4 +49,5 @@ async function endOperation({ bench, lane }: Place, how: 'cancel' | 'terminate')
   const handle = bench.hawser.temporal.workflow.getHandle(workflowId);
   if (how === 'cancel') await handle.cancel();
   else await handle.terminate('a fault of the matrix');
+  await sleep(untilToldMs);
 }

@@ -17,13 +17,6 @@ export const bugs: Bug[] = [
     cells: ['createShare-nfs/POST volumes/crash-after', 'createShare-nfs/POST volumes/reset-after'],
   },
   {
-    name: 'twins are not removed',
-    file: 'openstack/oldest-only.ts',
-    find: 'for (const twin of twins) await thing.remove(twin);',
-    replace: 'void twins;',
-    cells: ['createSnapshot/POST snapshots/crash-unrecorded'],
-  },
-  {
     name: 'the undo of a volume is registered after its step',
     file: 'workflows/create-share.ts',
     find: 'onFailure(() => deleteVolume({ backend, shareId }));\n      return ensureVolume.executeWithOptions(',
@@ -52,8 +45,8 @@ export const bugs: Bug[] = [
   {
     name: "a share's line is added to fstab without a look",
     file: 'activities/scripts/mount-share.sh',
-    find: '{ grep --invert-match --extended-regexp "[ ,]x-hawser\\.share=${share//./\\\\.}[ ,]" "$fstab" || [[ $? == 1 ]]; echo "$line"; } >"$fstab.hawser"',
-    replace: '{ cat "$fstab"; echo "$line"; echo "$line"; } >"$fstab.hawser"',
+    find: 'if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then\n  { grep --invert-match --extended-regexp "[ ,]x-hawser\\.share=${share//./\\\\.}[ ,]" "$fstab" || [[ $? == 1 ]]; echo',
+    replace: 'if true; then\n  { cat "$fstab"; echo',
     cells: [
       'createShare-nfs/ssh mount-share/crash-after',
       'extendShare/ssh mount-share/crash-after',
