@@ -60,12 +60,19 @@ const liveShare = (id: string, changes: Partial<ShareView> = {}) => {
 };
 
 const liveInstance = (host: Pick<InstanceHost, 'instanceId' | 'serverId'>, more: object = {}) =>
+  // Whole, since whoever lists the instances of this Temporal reads it too.
   live(serviceInstanceWorkflowId(host.instanceId), {
     id: host.instanceId,
     backend: bench.backend,
+    shareNetwork: null,
     status: 'active',
     serverId: host.serverId,
+    address: null,
+    shares: [],
+    maxShares: 1,
+    error: null,
     operation: null,
+    createdAt: new Date().toISOString(),
     ...more,
   });
 
