@@ -77,11 +77,18 @@ export function loadCloudConfig({
   };
 }
 
+/** Node's timers know no longer time, and fire at once instead. */
+const MAX_TIMEOUT_MS = 2_000_000_000;
+
 function timeoutMs(settings: CloudSettings): number | undefined {
   const text = settings.get('api_timeout');
   if (text === undefined) return undefined;
   const seconds = Number(text);
   if (!(seconds > 0)) throw settings.mistake('api_timeout', `"${text}" is no number of seconds`);
+  if (seconds > MAX_TIMEOUT_MS / 1000) {
+    const most = `"${text}" is more than the ${MAX_TIMEOUT_MS / 1000} seconds that can be waited`;
+    throw settings.mistake('api_timeout', most);
+  }
   return seconds * 1000;
 }
 

@@ -317,8 +317,10 @@ clouds:
     const auth = 'auth: {auth_url: https://k, username: alice, password: p, project_name: d}';
     write('cwd/clouds.yaml', `clouds: {a: {${auth}, api_timeout: 2.5}}`);
     expect(load().timeoutMs).toBe(2500);
-    write('cwd/clouds.yaml', `clouds: {a: {${auth}, api_timeout: soon}}`);
-    expect(mistake()).toMatchObject({ cloud: 'a', key: 'api_timeout' });
+    for (const wrong of ['soon', '0', '-1', '2000001', '1e300', 'Infinity']) {
+      write('cwd/clouds.yaml', `clouds: {a: {${auth}, api_timeout: "${wrong}"}}`);
+      expect(mistake(), wrong).toMatchObject({ cloud: 'a', key: 'api_timeout' });
+    }
   });
 
   test('that cannot be read says file and line', () => {
