@@ -46,9 +46,9 @@ const MAX_ANSWER_LENGTH = 512 * 1024;
 /** File systems that were mounted and exported before Hawser, on their service instance. */
 export function createExistingShareActivities(backends: Backends) {
   const inspect = hostScript(backends, 'inspect-existing-share', 60_000, 'top-mount');
-  const takeOver = hostScript(backends, 'take-over-share', 60_000);
-  const giveBack = hostScript(backends, 'give-back-share', 60_000);
-  const release = hostScript(backends, 'release-share', 60_000);
+  const takeOver = hostScript(backends, 'take-over-share', 60_000, 'replace');
+  const giveBack = hostScript(backends, 'give-back-share', 60_000, 'replace');
+  const release = hostScript(backends, 'release-share', 60_000, 'replace');
 
   return {
     /** What is mounted there, and how it is exported; `where` is a path, or a name in Samba. Changes nothing. */

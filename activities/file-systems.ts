@@ -30,8 +30,15 @@ interface Hold {
 /** The file systems of shares on their service instance. */
 export function createFileSystemActivities(backends: Backends) {
   const format = hostScript(backends, 'format-volume', 600_000, 'await-device');
-  const mount = hostScript(backends, 'mount-share', 600_000, 'await-device', 'top-mount');
-  const unmount = hostScript(backends, 'unmount-share', 120_000, 'top-mount');
+  const mount = hostScript(
+    backends,
+    'mount-share',
+    600_000,
+    'await-device',
+    'replace',
+    'top-mount',
+  );
+  const unmount = hostScript(backends, 'unmount-share', 120_000, 'replace', 'top-mount');
   const measure = hostScript(backends, 'measure-share', 60_000, 'top-mount');
   const resize = hostScript(backends, 'resize-file-system', 43_200_000, 'await-device');
   const renew = hostScript(backends, 'renew-file-system', 1_500_000, 'await-device');

@@ -51,8 +51,4 @@ text=$(grep --invert-match --extended-regexp "$mark" "$fstab" || [[ $? == 1 ]])
 while IFS= read -r line; do
   [[ -z $line ]] || grep --quiet --fixed-strings --line-regexp -- "$line" <<<"$text" || text+=$'\n'$line
 done <<<"$lines"
-printf '%s\n' "$text" >"$fstab.hawser"
-chmod --reference="$fstab" "$fstab.hawser"
-sync "$fstab.hawser"
-mv "$fstab.hawser" "$fstab"
-sync "${fstab%/*}"
+replace "$fstab" "$text"$'\n'

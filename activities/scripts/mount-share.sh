@@ -21,10 +21,8 @@ mkdir --parents "$root/run/lock"
 exec 9>"$root/run/lock/hawser-fstab"
 flock 9
 if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then
-  { grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" || [[ $? == 1 ]]; echo "$line"; } >"$fstab.hawser"
-  sync "$fstab.hawser"
-  mv "$fstab.hawser" "$fstab"
-  sync "${fstab%/*}"
+  others=$(grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" || [[ $? == 1 ]])
+  replace "$fstab" "${others:+$others$'\n'}$line"$'\n'
 fi
 flock --unlock 9
 

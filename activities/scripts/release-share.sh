@@ -9,9 +9,6 @@ mkdir --parents "$root/run/lock"
 exec 9>"$root/run/lock/hawser-fstab"
 flock 9
 if grep --quiet --extended-regexp ",x-hawser\.share=${share//./\\.}[ ,]" "$fstab"; then
-  sed --regexp-extended "s/,x-hawser\.share=${share//./\\.}([ ,])/\1/" "$fstab" >"$fstab.hawser"
-  chmod --reference="$fstab" "$fstab.hawser"
-  sync "$fstab.hawser"
-  mv "$fstab.hawser" "$fstab"
-  sync "${fstab%/*}"
+  text=$(sed --regexp-extended "s/,x-hawser\.share=${share//./\\.}([ ,])/\1/" "$fstab")
+  replace "$fstab" "$text"$'\n'
 fi

@@ -7,14 +7,7 @@ share=$1 name=$2 path=$3 uuid=$4 fstype=$5 clients=$6
 shift 6
 fstab=$root/etc/fstab
 
-replace() { # FILE: by standard input
-  cat >"$1.hawser"
-  chmod --reference="$1" "$1.hawser"
-  sync "$1.hawser"
-  mv "$1.hawser" "$1"
-}
-
-# A file's text without an entry; what is not there counts as taken out.
+# A file's text without an entry, and without the line ends that it ends with; what is not there counts as taken out.
 without_entry() { # FILE ENTRY
   local text
   text=$'\n'$(<"$1")$'\n'
@@ -39,8 +32,7 @@ while IFS= read -r line || [[ -n $line ]]; do
   fi
   kept+=$line$'\n'
 done <"$fstab"
-printf '%s%s\n' "$kept" "UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2" | replace "$fstab"
-sync "${fstab%/*}"
+replace "$fstab" "${kept}UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2"$'\n'
 
 if [[ -n $clients ]]; then
   mkdir --parents "$root/etc/exports.d"
@@ -55,7 +47,8 @@ taken=''
 while [[ $# -ge 2 ]]; do
   file=$root$1 taken=yes
   if [[ -f $file && $file != "${own:-}" ]]; then
-    without_entry "$file" "$2" | replace "$file"
+    text=$(without_entry "$file" "$2")
+    replace "$file" "${text:+$text$'\n'}"
     [[ $1 == /etc/exports || -s $file ]] || rm "$file"
   fi
   shift 2

@@ -51,10 +51,8 @@ mkdir --parents "$root/run/lock"
 exec 9>"$root/run/lock/hawser-fstab"
 flock 9
 if grep --quiet --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab"; then
-  grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" >"$fstab.hawser" || [[ $? == 1 ]]
-  sync "$fstab.hawser"
-  mv "$fstab.hawser" "$fstab"
-  sync "${fstab%/*}"
+  others=$(grep --invert-match --extended-regexp "[ ,]x-hawser\.share=${share//./\\.}[ ,]" "$fstab" || [[ $? == 1 ]])
+  replace "$fstab" "${others:+$others$'\n'}"
 fi
 flock --unlock 9
 # Nobody asks any more how its latest freeze ended.

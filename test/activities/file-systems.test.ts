@@ -179,6 +179,19 @@ test('a share that was never mounted is unmounted without a word', async () => {
   expect(await inFstab({ ...on, shareId: 'never' })).toEqual([]);
 });
 
+test('fstab keeps its mode', async () => {
+  const mode = () => bench.onHost(host, 'find "$r/etc/fstab" -printf %m');
+  await bench.steps.formatVolume(on);
+  await bench.onHost(host, 'chmod 0640 "$r/etc/fstab"');
+  await bench.steps.mountShare(on);
+  expect(await inFstab()).toHaveLength(1);
+  expect(await mode()).toBe('640');
+  await bench.steps.unmountShare(on);
+  expect(await inFstab()).toHaveLength(0);
+  expect(await mode()).toBe('640');
+  await bench.onHost(host, 'chmod 0644 "$r/etc/fstab"');
+});
+
 test('several shares are mounted at once, and none loses its line in fstab', async () => {
   const shares = [on, await newShare(), await newShare()];
   await Promise.all(shares.map((share) => bench.steps.formatVolume(share)));
