@@ -146,7 +146,7 @@ const invalid = (type: string, reason: string, { id, exportLocation }: ManageReq
 /** Refuses what Hawser could not go on with, naming all of it; answers with the kind of file system. */
 function requireUsable(
   request: ManageRequest,
-  { type, path, fstab, elsewhere }: ExistingShare,
+  { type, path, fstab, exports, entries, elsewhere }: ExistingShare,
   { obstacles }: ExistingAccess,
 ): ShareLocation['fileSystem'] {
   const reasons = [...obstacles];
@@ -154,6 +154,13 @@ function requireUsable(
     .map((line) => /[ ,]x-hawser\.share=([^, ]+)/.exec(line)?.[1])
     .find((owner) => owner !== undefined && owner !== request.id);
   if (other !== undefined) reasons.unshift(`it is share ${other} already`);
+  // What is in force says whom it lets in: its entries would go, and nothing come in their place.
+  if (exports.length === 0 && entries.length > 0) {
+    const where = [...new Set(entries.map(({ file }) => file))].join(', ');
+    reasons.push(
+      `it is written down in ${where}, and exported to nobody: run exportfs -ra, or take that away first`,
+    );
+  }
   // Its files and scripts hold paths without quotes.
   if (!/^(\/[A-Za-z0-9._-]+)+$/.test(path)) {
     reasons.push(`its path is ${path}: only letters, digits, ".", "_" and "-" can be in one`);

@@ -8,31 +8,45 @@ protocol=$1 where=$2
 fact() { printf '%s\t%s\n' "$1" "$2"; }
 base64_of() { base64 --wrap=0 <<<"$1"; }
 
-# The path that an entry of exports(5) begins with, which may be quoted, written in octal, or lead there by a link.
-path_of() { # ENTRY
-  local path word='^[[:space:]]*("([^"]*)"|([^[:space:]#"][^[:space:]]*))'
-  [[ ${1//$'\\\n'/ } =~ $word ]] || return 0
-  printf -v path '%b' "${BASH_REMATCH[2]}${BASH_REMATCH[3]}"
-  [[ $path != /* ]] || realpath --canonicalize-missing -- "$root${path#"$root"}"
+# REPLY: where a path of the host leads, by links too; empty for what is no path.
+declare -A known=()
+real() { # PATH
+  REPLY=''
+  [[ $1 == /* ]] || return 0
+  if [[ -z ${known[$1]-} ]]; then
+    REPLY=$(realpath --canonicalize-missing -- "$root${1#"$root"}")
+    REPLY=${REPLY#"$root"}
+    known[$1]=${REPLY:-/}
+  fi
+  REPLY=${known[$1]}
 }
 
-# The entries of a path in a file that exportfs reads, each with the lines it continues on.
-entries_of() { # PATH FILE
-  local line entry='' wanted last=no
-  wanted=$(realpath --canonicalize-missing -- "$root$1")
+# REPLY: where the path leads that an entry of exports(5) begins with, which may be quoted or written in octal.
+path_of() { # ENTRY
+  local at word='^[[:space:]]*("([^"]*)"|([^[:space:]#"][^[:space:]]*))'
+  REPLY=''
+  [[ ${1//$'\\\n'/ } =~ $word ]] || return 0
+  printf -v at '%b' "${BASH_REMATCH[2]}${BASH_REMATCH[3]}"
+  real "$at"
+}
+
+# The share's entries in a file that exportfs reads, each with the lines it continues on.
+entries_of() { # FILE
+  local line entry='' last=no
   while [[ $last == no ]]; do
     IFS= read -r line || last=yes
     [[ $last == no || -n $line$entry ]] || break
     entry+=${entry:+$'\n'}$line
     [[ $line != *\\ || $last == yes ]] || continue
     [[ $last == no || -n $line ]] || entry=${entry%$'\n'}
-    [[ $(path_of "$entry") != "$wanted" ]] || fact "entry ${2#"$root"}" "$(base64_of "$entry")"
+    path_of "$entry"
+    [[ $REPLY != "$path" ]] || fact "entry ${1#"$root"}" "$(base64_of "$entry")"
     entry=''
-  done <"$2"
+  done <"$1"
 }
 
-# Whether files of the share can be reached by way of a path.
-leads_there() { [[ ${1%/} == "$path" || $1 == "$path"/* ]]; }
+# Whether files of the share can be reached from where a path leads.
+leads_in() { [[ $1 == "$path" || $1 == "$path"/* ]]; }
 
 # The ways by Samba other than the share's own, in its registry or in smb.conf.
 samba_elsewhere() {
@@ -42,8 +56,9 @@ samba_elsewhere() {
       name=${BASH_REMATCH[1]}
     elif [[ $line =~ ^[[:space:]]+path\ =\ (.*)$ ]]; then
       at=${BASH_REMATCH[1]#"$root"}
-      [[ $protocol == CIFS && ${name,,} == "${where,,}" ]] || ! leads_there "$at" ||
-        fact elsewhere "by CIFS as $name ($at)"
+      [[ $protocol != CIFS || ${name,,} != "${where,,}" ]] || continue
+      real "$at"
+      if leads_in "$REPLY"; then fact elsewhere "by CIFS as $name ($at)"; fi
     fi
   done < <(testparm -s 2>/dev/null </dev/null || :)
 }
@@ -53,12 +68,15 @@ nfs_elsewhere() {
   local exported client file
   while read -r exported client; do
     exported=${exported#"$root"}
-    [[ $protocol == NFS && ${exported%/} == "$path" ]] || ! leads_there "$exported" ||
+    real "$exported"
+    [[ $protocol != NFS || $REPLY != "$path" ]] || continue
+    if leads_in "$REPLY"; then
       fact elsewhere "by NFS to ${client%%(*} ($exported)"
+    fi
   done < <(exportfs -s 2>/dev/null </dev/null || :)
   [[ $protocol == CIFS ]] || return 0
   for file in "$root/etc/exports" "$root"/etc/exports.d/*.exports; do
-    [[ ! -f $file || -z $(entries_of "$path" "$file") ]] ||
+    [[ ! -f $file || -z $(entries_of "$file") ]] ||
       fact elsewhere "by NFS (in ${file#"$root"})"
   done
 }
@@ -71,7 +89,9 @@ if [[ $protocol == CIFS ]]; then
 else
   path=$where
 fi
-path=${path#"$root"} path=${path%/}
+# What is in force and what is mounted is known by its real path alone.
+real "$path"
+path=$REPLY
 fact path "$path"
 
 mountpoint --quiet "$root$path" || exit 0
@@ -87,16 +107,17 @@ done
 while IFS= read -r line || [[ -n $line ]]; do
   read -r spec target _ <<<"$line" || continue
   [[ $spec != \#* ]] || continue
-  target=${target#"$root"}
-  [[ ${target%/} != "$path" && $spec != "UUID=$uuid" ]] || fact fstab "$(base64_of "$line")"
+  real "$target"
+  [[ $REPLY != "$path" && $spec != "UUID=$uuid" ]] || fact fstab "$(base64_of "$line")"
 done <"$root/etc/fstab"
 
 if [[ $protocol == NFS ]]; then
   exportfs -s | while read -r exported client; do
-    [[ ${exported#"$root"} != "$path" ]] || fact export "$client"
+    real "$exported"
+    [[ $REPLY != "$path" ]] || fact export "$client"
   done
   for file in "$root/etc/exports" "$root"/etc/exports.d/*.exports; do
-    [[ ! -f $file ]] || entries_of "$path" "$file"
+    [[ ! -f $file ]] || entries_of "$file"
   done
 fi
 samba_elsewhere

@@ -22,8 +22,8 @@ flock 9
 kept=''
 while IFS= read -r line || [[ -n $line ]]; do
   read -r spec target _ options <<<"$line" || :
-  target=${target#"$root"}
-  if [[ $spec != \#* && (${target%/} == "$path" || $spec == "UUID=$uuid") ]]; then
+  [[ $target != /* ]] || target=$(realpath --canonicalize-missing -- "$root${target#"$root"}")
+  if [[ $spec != \#* && ($target == "$root$path" || $spec == "UUID=$uuid") ]]; then
     if [[ $options =~ x-hawser\.share=([^, ]+) && ${BASH_REMATCH[1]} != "$share" ]]; then
       echo "$path is share ${BASH_REMATCH[1]} already" >&2
       exit 65

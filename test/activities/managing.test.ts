@@ -199,6 +199,33 @@ describe('NFS', () => {
     expect(entries).toEqual([{ file: '/etc/exports.d/odd.exports', text: entry(path) }]);
   });
 
+  test('by a link, what is found, taken over and given back is what the link leads to', async () => {
+    const link = `/srv/link-${next}`;
+    const line = `UUID=$(findmnt -no UUID "$r$1") $2 ext4 noatime 0 2`;
+    await bench.onHost(
+      host,
+      `ln -s "$r$1" "$r$2"; sed -i "s|.* $1 ext4 .*|${line}|" "$r/etc/fstab"`,
+      path,
+      link,
+    );
+    await bench.onHost(host, exportByHand, link, clients);
+    const before = await files();
+    const found = await look('NFS', link);
+    expect(found).toMatchObject({
+      path,
+      exports: [expect.stringMatching(/^10\.0\.0\.5\(/), expect.stringMatching(/^10\.0\.0\.0/)],
+      entries: [{ file: '/etc/exports', text: `${link} ${clients}` }],
+      fstab: [`UUID=${found.uuid} ${link} ext4 noatime 0 2`],
+      elsewhere: [],
+    });
+    await take(found, rules);
+    expect(await exported()).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
+    expect(await files()).not.toContain(link);
+    await bench.steps.giveBackShare({ host, shareId, existing: found });
+    expect(await exported()).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
+    expect((await files()).split('\n').sort()).toEqual(before.split('\n').sort());
+  });
+
   test('an entry of a path that begins alike is not its own', async () => {
     const others = [`"${path} b" 10.0.0.5(rw)`, `${path}-b 10.0.0.5(rw)`, `# ${path} 10.0.0.5(rw)`];
     await bench.onHost(host, 'printf "%s\n" "$@" >"$r/etc/exports.d/odd.exports"', ...others);

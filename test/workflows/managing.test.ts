@@ -311,6 +311,10 @@ test.each([
   ],
   [{ exports: ['@hosts(rw)'] }, /@hosts/],
   [
+    { entries: [{ file: '/etc/exports', text: '/srv/old 10.0.0.5(rw)' }] },
+    /written down in \/etc\/exports, and exported to nobody/,
+  ],
+  [
     { elsewhere: ['by CIFS as old (/srv/old)', 'by CIFS as sub (/srv/old/sub)'] },
     /by CIFS as old .*by CIFS as sub /,
   ],

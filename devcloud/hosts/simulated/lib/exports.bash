@@ -107,6 +107,16 @@ bad_prefix() {
   complain "Invalid prefix \`${1##*/}' for $1"
 }
 
+# REPLY: where a path of a file leads, as getexportent(3) has it; a path that leads nowhere stays as it is.
+resolve_links() {
+  local from=$1 real
+  own_path "$from"
+  real=$("$tools/realpath" -- "$root$REPLY" 2>/dev/null) || real=$root$REPLY
+  if [[ $from != /* || $real == "$root$REPLY" ]]; then REPLY=$from
+  elif [[ $from == "$root"/* ]]; then REPLY=$real
+  else REPLY=${real#"$root"}; fi
+}
+
 # Reads one file; a mistake ends that file only, and what stood before it counts.
 read_exports_file() {
   local n word path defaults
@@ -117,7 +127,8 @@ read_exports_file() {
     split_line "${lines[n]}"
     ((${#words[@]} > 0)) || continue
     place="$file [${line_numbers[n]}]"
-    path=${words[0]}
+    resolve_links "${words[0]}"
+    path=$REPLY
     defaults=''
     ((${#words[@]} > 1)) || words+=('')
     for word in "${words[@]:1}"; do
