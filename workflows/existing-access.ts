@@ -64,8 +64,12 @@ export function accessOfExports(exports: string[], rootSquash = false): Existing
   return access;
 }
 
-/** A file handle holds the fsid; other security than sys is another way of logging in. */
-const breaksClients = (option: string): boolean => /^(fsid|sec|refer|replicas)=/.test(option);
+/**
+ * A file handle holds the fsid; other security than sys is another way of logging in; without nohide those see nothing
+ * more who came by way of a folder above.
+ */
+const breaksClients = (option: string): boolean =>
+  option === 'nohide' || /^(fsid|sec|refer|replicas)=/.test(option);
 
 /** In canonical form, everyone as a prefix; undefined for names, patterns and groups. */
 export function addressOf(client: string): string | undefined {

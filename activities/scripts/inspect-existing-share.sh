@@ -47,8 +47,10 @@ entries_of() { # FILE
 
 # Whether files of the share can be reached from where a path leads.
 leads_in() { [[ $1 == "$path" || $1 == "$path"/* ]]; }
+leads_down_to() { [[ $path == "${1%/}"/* ]]; }
 
-# The ways by Samba other than the share's own, in its registry or in smb.conf.
+# The ways by Samba other than the share's own, in its registry or in smb.conf. What stands for a name of each client
+# (`/srv/%U`) may be any.
 samba_elsewhere() {
   local line name='' at
   while IFS= read -r line; do
@@ -57,20 +59,23 @@ samba_elsewhere() {
     elif [[ $line =~ ^[[:space:]]+path\ =\ (.*)$ ]]; then
       at=${BASH_REMATCH[1]#"$root"}
       [[ $protocol != CIFS || ${name,,} != "${where,,}" ]] || continue
-      real "$at"
-      if leads_in "$REPLY"; then fact elsewhere "by CIFS as $name ($at)"; fi
+      REPLY=$at
+      [[ $at != *%* ]] || REPLY=${at%%%*} REPLY=${REPLY%/*}/
+      real "$REPLY"
+      if leads_in "$REPLY" || leads_down_to "$REPLY"; then fact elsewhere "by CIFS as $name ($at)"; fi
     fi
   done < <(testparm -s 2>/dev/null </dev/null || :)
 }
 
-# The ways by NFS other than the share's own, in force or written down to be so.
+# The ways by NFS other than the share's own, in force or written down to be so. An export goes no further down than its own
+# file system, unless it is told to.
 nfs_elsewhere() {
-  local exported client file
+  local exported client file crosses='[(,](crossmnt|nohide)[,)]'
   while read -r exported client; do
     exported=${exported#"$root"}
     real "$exported"
     [[ $protocol != NFS || $REPLY != "$path" ]] || continue
-    if leads_in "$REPLY"; then
+    if leads_in "$REPLY" || { [[ $client =~ $crosses ]] && leads_down_to "$REPLY"; }; then
       fact elsewhere "by NFS to ${client%%(*} ($exported)"
     fi
   done < <(exportfs -s 2>/dev/null </dev/null || :)

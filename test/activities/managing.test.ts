@@ -337,6 +337,28 @@ describe('other ways to the same files are found', () => {
     ]);
   });
 
+  test('by way of a folder above, of a link, and of whatever each user’s name leads to', async () => {
+    const names = ['Above', 'All', 'Link', 'Each', 'Deep'].map((name) => `${name}-${next}`);
+    const link = `/srv/way-${next}`;
+    const paths = ['/srv', '/', link, '/srv/%U', `${path}/%U/in`];
+    await bench.onHost(host, 'ln -s "$r$1" "$r$2"', path, link);
+    for (const [at, name] of names.entries())
+      await bench.onHost(host, shareByHand, name, paths[at] ?? '', '10.0.0.5');
+    const found = await look();
+    for (const name of names) await bench.onHost(host, 'net conf delshare "$1"', name);
+    expect(found.elsewhere.toSorted()).toEqual(
+      names.map((name, at) => `by CIFS as ${name} (${paths[at]})`).sort(),
+    );
+  });
+
+  test('by NFS from a folder above, where that goes down into other file systems', async () => {
+    const above = '/srv 10.0.0.7(ro,sync,crossmnt) 10.0.0.8(ro,sync) 10.0.0.9(ro,sync,nohide)';
+    await bench.onHost(host, 'echo "$1" >"$r/etc/exports.d/above.exports"; exportfs -r', above);
+    const found = await look();
+    await bench.onHost(host, 'rm "$r/etc/exports.d/above.exports"; exportfs -r');
+    expect(found.elsewhere).toEqual(['by NFS to 10.0.0.7 (/srv)', 'by NFS to 10.0.0.9 (/srv)']);
+  });
+
   test('by NFS, in force or only written down, and by another name in Samba', async () => {
     const name = `Mine-${next}`;
     await bench.onHost(host, shareByHand, name, path, '10.0.0.5');

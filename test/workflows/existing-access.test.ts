@@ -45,6 +45,7 @@ describe('exports', () => {
     ['*.example.org(rw)', /\*\.example\.org/],
     ['@hosts(rw)', /@hosts/],
     ['10.0.0.5(rw,fsid=7)', /fsid=7/],
+    ['10.0.0.5(rw,nohide)', /nohide/],
     ['10.0.0.5(rw,sec=krb5p)', /sec=krb5p/],
     ['::/0(rw)', /export it to \* instead/],
     ['10.0.0.0/0.0.0.0(rw)', /export it to \* instead/],
