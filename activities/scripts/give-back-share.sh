@@ -34,13 +34,15 @@ else
     shift 2
   done
   sync "$root/etc" "$root/etc/exports.d"
-  exportfs -r
+  # It also fails for lines beside the share's, which were there before; so what is in force is looked at.
+  exportfs -r 2>/dev/null || :
   in_force=$(exportfs -s | while read -r exported client; do
-    [[ ${exported#"$root"} != "$path" ]] || echo "${client%%(*}"
+    [[ ${exported#"$root"} != "$path" ]] || echo "$client"
   done)
-  while IFS='(' read -r client options; do
-    [[ -n $client ]] || continue
-    ! grep --quiet --fixed-strings --line-regexp -- "$client" <<<"$in_force" || continue
+  while IFS= read -r line; do
+    [[ -n $line ]] || continue
+    ! grep --quiet --fixed-strings --line-regexp -- "$line" <<<"$in_force" || continue
+    client=${line%%(*} options=${line#*(}
     [[ $client != *:* ]] || client="[$client]"
     exportfs -o "${options%)}" "$client:$root$path"
   done <<<"$exports"

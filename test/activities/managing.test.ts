@@ -226,6 +226,21 @@ describe('NFS', () => {
     expect((await files()).split('\n').sort()).toEqual(before.split('\n').sort());
   });
 
+  test('a line beside it that exportfs complains about fails the take-over, not the giving back', async () => {
+    await bench.onHost(host, exportByHand, path, clients);
+    const wrong = '/srv/missing 10.0.0.6(rw,sync,no_subtree_check)';
+    await bench.onHost(host, 'echo "$1" >"$r/etc/exports.d/wrong.exports"', wrong);
+    const before = await files();
+    const found = await look();
+    expect((await failureOf(take(found, rules))).message).toContain('stat /srv/missing');
+    await bench.steps.giveBackShare({ host, shareId, existing: found });
+    const after = await files();
+    const { exports } = await look();
+    await bench.onHost(host, 'rm "$r/etc/exports.d/wrong.exports"; exportfs -r');
+    expect(after.split('\n').sort()).toEqual(before.split('\n').sort());
+    expect(exports.toSorted()).toEqual(found.exports.toSorted());
+  });
+
   test('an entry of a path that begins alike is not its own', async () => {
     const others = [`"${path} b" 10.0.0.5(rw)`, `${path}-b 10.0.0.5(rw)`, `# ${path} 10.0.0.5(rw)`];
     await bench.onHost(host, 'printf "%s\n" "$@" >"$r/etc/exports.d/odd.exports"', ...others);

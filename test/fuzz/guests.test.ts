@@ -1,15 +1,18 @@
 /** What is written on a service instance, read again by a reader that shares no code with the writer. */
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { accessOfExports } from '../../workflows/existing-access.js';
 import type { InstanceHost } from '../../workflows/model.js';
 import { canonicalAddress, canonicalSubject } from '../../workflows/validation.js';
+import { deviceSerial } from '../../activities/share-paths.js';
+import { mountByHand } from '../support/existing-share.js';
 import {
   bootInstance,
   startActivityRig,
   type ActivityRig,
   type Bench,
 } from '../support/activities.js';
-import { around, nearlyAddress } from './inputs.js';
+import { around, hostileText, nearlyAddress } from './inputs.js';
 import { holdsInBatches, patience } from './properties.js';
 
 let rig: ActivityRig;
@@ -148,4 +151,79 @@ describe('a service instance', { timeout: patience }, () => {
       { of: 0.2 },
     );
   });
+
+  test('gives back what was taken over, whatever stands beside it', async () => {
+    const { blockStorage } = rig.operator;
+    const { id: volumeId } = await blockStorage.createVolume({
+      name: 'old',
+      sizeGib: 1,
+      metadata: {},
+    });
+    await expect
+      .poll(async () => (await blockStorage.getVolume(volumeId)).status)
+      .toBe('available');
+    await bench.steps.attachVolume({ backend: bench.backend, serverId: host.serverId, volumeId });
+    await bench.onHost(host, mountByHand, deviceSerial(volumeId), '/srv/old');
+    const before = await bench.onHost(host, 'cat "$r/etc/fstab"');
+    const exported = async () => sorted(await bench.onHost(host, 'exportfs -s'));
+    const entry = fc.tuple(
+      fc.constantFrom(
+        '/srv/old',
+        '"/srv/old"',
+        '/srv/old/',
+        '/srv//old',
+        '"/srv/old b"',
+        '/srv/older',
+        '/srv',
+        '#/srv/old',
+      ),
+      fc.constantFrom(' ', '\t', ' \\\n  '),
+      fc.oneof(
+        hostileText,
+        nearlyAddress.map((to) => `${to}(rw,sync,no_subtree_check)`),
+      ),
+    );
+    const sendable = (text: string) => !/\0|\r/.test(text) && Buffer.from(text).toString() === text;
+    const lines = entry.map((parts) => parts.join('')).filter(sendable);
+    await holdsInBatches(
+      'exports beside a share',
+      lines,
+      async (some) => {
+        const exports = some.slice(0, 12).join('\n');
+        await bench.onHost(
+          host,
+          'rm -f "$r"/etc/exports.d/*; printf "%s\\n" "$1" >"$r/etc/exports"; printf "%s" "$2" >"$r/etc/fstab"; exportfs -r 2>/dev/null || :',
+          exports,
+          before,
+        );
+        const inForce = await exported();
+        const existing = await bench.steps.inspectExistingShare({
+          host,
+          protocol: 'NFS',
+          where: '/srv/old',
+        });
+        const paths = existing.entries
+          .flatMap(({ text }) => exportsIn(text).slice(0, 1))
+          .map(({ path }) => path);
+        for (const path of paths) expect(['/srv/old', '/srv/old/', '/srv//old']).toContain(path);
+        const { rules } = accessOfExports(existing.exports);
+        try {
+          await bench.steps.takeOverShare({ host, shareId: 't', existing, rules });
+          const left = exportsIn(await bench.onHost(host, 'cat "$r/etc/exports"'));
+          expect(left.filter(({ path }) => /^\/srv\/+old\/?$/.test(path))).toEqual([]);
+        } catch (error) {
+          // Whatever else stands there and is wrong fails every change of exports.
+          if (!/exportfs: /.test(String(error))) throw error;
+        }
+        await bench.steps.giveBackShare({ host, shareId: 't', existing });
+        const restored = await bench.onHost(host, 'cat "$r/etc/exports"');
+        expect(sorted(restored)).toEqual(sorted(exports));
+        expect(sorted(await bench.onHost(host, 'cat "$r/etc/fstab"'))).toEqual(sorted(before));
+        expect(await exported()).toEqual(inForce);
+      },
+      { of: 0.2 },
+    );
+  });
 });
+
+const sorted = (text: string): string[] => text.split('\n').filter(Boolean).sort();
