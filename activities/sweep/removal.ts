@@ -7,7 +7,7 @@ import { findMarked, type OwnedKind } from './find-marked.js';
 import type { Marked, Removed } from './marked.js';
 import { createJudge } from './owners.js';
 import { createLeftoversRemoval } from './remove-leftovers.js';
-import { removeNetwork, removeSecurityGroup, removeSubnet } from './remove-networks.js';
+import { removeNetwork, removePort, removeSecurityGroup, removeSubnet } from './remove-networks.js';
 import { removeServer } from './remove-server.js';
 import { createStorageRemoval } from './remove-storage.js';
 
@@ -37,7 +37,7 @@ export function createRemoval(backends: Backends, temporal: Client) {
     snapshot: storage.removeSnapshot,
     server: async (backend, id) => removeServer(backend, id, isOrphan),
     'key pair': async ({ cloud }, id) => cloud.compute.deleteKeypair(id),
-    port: async ({ cloud }, id) => cloud.network.deletePort(id),
+    port: removePort,
   };
 
   return async ({ backend: name, orphan: { kind, id }, hosts }: Removal): Promise<Removed> => {

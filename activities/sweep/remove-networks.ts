@@ -1,8 +1,23 @@
-import { ignoreStatus } from '../ignore-status.js';
+import { isDeleted } from '../../openstack/compute.js';
 import type { Backend } from '../backend.js';
+import { permanent } from '../failures.js';
+import { ignoreStatus } from '../ignore-status.js';
 import { releaseSubnet } from '../network.js';
 import { shareNetworkOf } from './marked-networks.js';
 import type { Removed } from './marked.js';
+
+/** Refuses while its server is there, which would serve nobody without it. Safe to repeat. */
+export async function removePort({ cloud }: Backend, id: string): Promise<void> {
+  const port = await cloud.network.findPort(id);
+  const server = port?.deviceId ? await cloud.compute.findServer(port.deviceId) : undefined;
+  if (server && !isDeleted(server)) {
+    throw permanent(
+      'InstanceInUse',
+      `Port ${id} is the network of server ${server.id}, which is still there: delete the server first`,
+    );
+  }
+  await cloud.network.deletePort(id);
+}
 
 /** With its interface on the router. A port that an instance took meanwhile keeps it. Safe to repeat. */
 export async function removeSubnet({ cloud }: Backend, id: string): Promise<Removed> {

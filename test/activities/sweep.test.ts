@@ -288,7 +288,7 @@ describe('in the cloud', () => {
     await rig.devcloud.reset();
   });
 
-  test("a server with somebody's volume stays, and says with which", async () => {
+  test("a server with somebody's volume stays, with its network, and says with which", async () => {
     const host = await boot();
     const { shareId, volumeId } = await attachShare(bench, host, newId());
     await liveShare(shareId, { volumeId });
@@ -296,6 +296,13 @@ describe('in the cloud', () => {
     expect(failure).toMatchObject({ type: 'InstanceInUse', nonRetryable: true });
     expect(failure.message).toContain(volumeId);
     expect(await rig.operator.compute.getServer(host.serverId)).toMatchObject({ status: 'ACTIVE' });
+    const port = (await find()).find(({ kind }) => kind === 'port');
+    expect(await failureOf(remove({ kind: 'port', id: port?.id ?? '' }))).toMatchObject({
+      type: 'InstanceInUse',
+      message: expect.stringContaining(host.serverId),
+      nonRetryable: true,
+    });
+    expect(await rig.operator.network.findPort(port?.id ?? '')).toBeTruthy();
   });
 
   test('a service subnet with a port of a living instance stays, with its way out', async () => {
