@@ -16,7 +16,7 @@ import {
 } from './sweep/marked-networks.js';
 import { markedKeypair, markedServers } from './sweep/marked-servers.js';
 import { markedStorage } from './sweep/marked-storage.js';
-import { createJudge, ownerInWords, type Ownerless } from './sweep/owners.js';
+import { createJudge, ownerInWords, type Judging, type Ownerless } from './sweep/owners.js';
 import { createRemoval } from './sweep/removal.js';
 
 export type SweepActivities = ReturnType<typeof createSweepActivities>;
@@ -58,7 +58,8 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
     async findOrphans({
       backend: name,
       graceSeconds,
-    }: {
+      ...judging
+    }: Judging & {
       backend: string;
       /** How old an orphan has to be; null for the backend's `sweep_grace_period`. */
       graceSeconds: number | null;
@@ -72,7 +73,7 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
         ...(await markedStorage(backend)),
         ...ports.filter((port) => port !== undefined),
       ];
-      const judge = createJudge(temporal);
+      const judge = createJudge(temporal, judging);
       const owned = await someAtOnce(marked, async (one) => {
         const found = await judge(one);
         return found && orphanOf(await withAge(backend, one), found, grace);
@@ -92,12 +93,13 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
     async findLeftovers({
       host,
       graceSeconds,
-    }: {
+      ...judging
+    }: Judging & {
       host: InstanceHost;
       graceSeconds: number;
     }): Promise<Orphan[]> {
       const backend = backends(host.backend);
-      const judge = createJudge(temporal);
+      const judge = createJudge(temporal, judging);
       const unmanaged = await unmanagedOn(host);
       const onHost = await listLeftovers(host);
       return someAtOnce(

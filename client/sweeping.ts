@@ -15,12 +15,15 @@ export interface SweepOptions {
   graceSeconds?: number;
   /** Removes although Temporal knows of no share and no service instance of the backend. */
   evenIfNothingLives?: boolean;
+  /** Removes the data of shares too of which Temporal knows nothing: none by that name, or none any more. */
+  evenIfUnknown?: boolean;
 }
 
 /** Runs the sweep, or waits for the one of its kind that runs already. */
 export async function runSweep(client: Client, options: SweepOptions): Promise<SweepReport> {
-  const { backend, remove = false, graceSeconds = null, evenIfNothingLives = false } = options;
-  const input: SweepInput = { backend, remove, graceSeconds, evenIfNothingLives };
+  const { backend, remove = false, graceSeconds = null } = options;
+  const { evenIfNothingLives = false, evenIfUnknown = false } = options;
+  const input: SweepInput = { backend, remove, graceSeconds, evenIfNothingLives, evenIfUnknown };
   await requireWorker(client, backend);
   const handle = await client.workflow.start<typeof sweep>('sweep', {
     workflowId: `sweep${remove ? '-delete' : ''}-${backend}`,

@@ -23,6 +23,7 @@ export async function scheduleSweeping(temporal: Client, backend: Swept, log: Lo
     remove: false,
     graceSeconds: null,
     evenIfNothingLives: false,
+    evenIfUnknown: false,
   };
   try {
     await setSchedule(temporal, {

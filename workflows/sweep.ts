@@ -32,6 +32,8 @@ export interface SweepInput {
   graceSeconds: number | null;
   /** Removes although Temporal knows of no share and no service instance of the backend. */
   evenIfNothingLives: boolean;
+  /** Removes the data of shares too of which Temporal knows nothing: none by that name, or none any more. */
+  evenIfUnknown: boolean;
 }
 
 /** What hangs on something goes before it. */
@@ -54,7 +56,7 @@ const order: OrphanKind[] = [
  * to repeat and to end at any moment.
  */
 export async function sweep(input: SweepInput): Promise<SweepReport> {
-  const { backend, remove } = input;
+  const { backend, remove, evenIfUnknown } = input;
   const { shares, instances } = await listInventory.executeWithOptions(
     step('list shares and service instances'),
     [{ backend }],
@@ -66,7 +68,7 @@ export async function sweep(input: SweepInput): Promise<SweepReport> {
     );
   }
   const found = await findOrphans.executeWithOptions(step('look in the cloud'), [
-    { backend, graceSeconds: input.graceSeconds },
+    { backend, graceSeconds: input.graceSeconds, evenIfUnknown },
   ]);
   const { graceSeconds } = found;
   const problems: string[] = [];
@@ -80,7 +82,7 @@ export async function sweep(input: SweepInput): Promise<SweepReport> {
         { backend, instanceId },
       ]);
       const left = await findLeftovers.executeWithOptions(step(`look on ${instanceId}`), [
-        { host, graceSeconds },
+        { host, graceSeconds, evenIfUnknown },
       ]);
       hosts.push(host);
       return left;
@@ -96,7 +98,7 @@ export async function sweep(input: SweepInput): Promise<SweepReport> {
   );
   const swept: SweptOrphan[] = [];
   for (const orphan of orphans) {
-    swept.push(await sweptOne(orphan, remove ? { backend, hosts } : null));
+    swept.push(await sweptOne(orphan, remove ? { backend, hosts, evenIfUnknown } : null));
   }
   const report: SweepReport = {
     backend,
@@ -112,7 +114,7 @@ export async function sweep(input: SweepInput): Promise<SweepReport> {
 
 async function sweptOne(
   orphan: Orphan,
-  removal: { backend: string; hosts: InstanceHost[] } | null,
+  removal: { backend: string; hosts: InstanceHost[]; evenIfUnknown: boolean } | null,
 ): Promise<SweptOrphan> {
   if (orphan.keep !== null) return { ...orphan, state: 'kept', detail: orphan.keep };
   if (orphan.young) return { ...orphan, state: 'young', detail: null };

@@ -16,6 +16,9 @@ export interface Marked extends Pick<
   takenOver: boolean;
 }
 
+/** Whether something may be removed, asked anew. */
+export type IsOrphan = (marked: Marked) => Promise<boolean>;
+
 /** `inUse`: it has an owner again, or was not ours to remove after all. */
 export type Removed = 'removed' | 'inUse';
 

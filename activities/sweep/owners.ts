@@ -21,6 +21,11 @@ type Life =
   | { running: true; view: unknown }
   | { running: false; endedAt: Date | null; status: string | null; view: unknown };
 
+export interface Judging {
+  /** Whether the data of a share may go of which Temporal knows nothing. */
+  evenIfUnknown: boolean;
+}
+
 export type Judge = (
   marked: Pick<Marked, 'kind' | 'id' | 'owner' | 'serverId'>,
 ) => Promise<Ownerless | undefined>;
@@ -29,7 +34,7 @@ export type Judge = (
  * Asks the owners' own workflows whether something is theirs, each once; lists lag behind. Undefined when it is, and
  * whenever that is not sure.
  */
-export function createJudge(temporal: Client): Judge {
+export function createJudge(temporal: Client, { evenIfUnknown }: Judging): Judge {
   const lives = new Map<string, Promise<Life>>();
   let servers: Promise<Set<string>> | undefined;
   return async (marked) => {
@@ -46,7 +51,7 @@ export function createJudge(temporal: Client): Judge {
         servers ??= serversOfInstances(temporal);
         if ((await servers).has(serverId)) return undefined;
       }
-      return orphaned(owner, life);
+      return orphaned(owner, life, evenIfUnknown);
     }
     const other =
       owner.type === 'share'
@@ -92,13 +97,22 @@ async function serversOfInstances(temporal: Client): Promise<Set<string>> {
 function orphaned(
   owner: Owner,
   { endedAt, status, view }: Life & { running: false },
+  evenIfUnknown: boolean,
 ): Ownerless | undefined {
   const whole = owner.type === 'share' ? `share ${owner.id}` : ownerInWords(owner);
   const last = (view as ShareView | undefined)?.status;
   // It is in service still, for those to whom it was given.
   if (last === 'unmanaged') return undefined;
+  if (status === null) {
+    // Temporal forgets with its retention who was given up or ended otherwise than by a deletion.
+    const keep =
+      owner.type === 'share' && !evenIfUnknown
+        ? 'nobody knows any more whether its data may go: --even-if-unknown says that they may'
+        : null;
+    return { why: `Temporal does not know ${whole}`, endedAt, keep };
+  }
   const why = `${whole} is gone`;
-  if (owner.type !== 'share' || status === null) return { why, endedAt, keep: null };
+  if (owner.type !== 'share') return { why, endedAt, keep: null };
   // Somebody gave up the trying.
   if (last === 'manage_error' || last === 'unmanage_error') {
     return { why, endedAt, keep: `${whole} was given up in ${last}: its data are somebody's` };

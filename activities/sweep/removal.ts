@@ -4,56 +4,66 @@ import type { Orphan } from '../../workflows/sweep-model.js';
 import type { Backend, Backends } from '../backend.js';
 import { permanent } from '../failures.js';
 import { findMarked, type OwnedKind } from './find-marked.js';
-import type { Marked, Removed } from './marked.js';
-import { createJudge } from './owners.js';
+import type { IsOrphan, Removed } from './marked.js';
+import { createJudge, type Judging } from './owners.js';
 import { createLeftoversRemoval } from './remove-leftovers.js';
 import { removeNetwork, removePort, removeSecurityGroup, removeSubnet } from './remove-networks.js';
 import { removeServer } from './remove-server.js';
 import { createStorageRemoval } from './remove-storage.js';
 
-export interface Removal {
+export interface Removal extends Judging {
   backend: string;
   orphan: Pick<Orphan, 'kind' | 'id'>;
   /** The service instances that answered: from these volumes may be taken. */
   hosts: InstanceHost[];
 }
 
+interface Look {
+  hosts: InstanceHost[];
+  isOrphan: IsOrphan;
+}
+
 /** Removes one orphan, after another look whether it is one. */
 export function createRemoval(backends: Backends, temporal: Client) {
   /** Belongs to nobody, and was not there before Hawser. */
-  const isOrphan = async (marked: Marked): Promise<boolean> => {
-    const found = await createJudge(temporal)(marked);
-    return found !== undefined && found.keep === null && !marked.takenOver;
-  };
-  const removeLeftovers = createLeftoversRemoval(backends, isOrphan);
+  const orphanTest =
+    (judging: Judging): IsOrphan =>
+    async (marked) => {
+      const found = await createJudge(temporal, judging)(marked);
+      return found !== undefined && found.keep === null && !marked.takenOver;
+    };
+  const removeLeftovers = createLeftoversRemoval(backends);
   const storage = createStorageRemoval(backends);
 
-  const remove: Record<
-    OwnedKind,
-    (backend: Backend, id: string, hosts: InstanceHost[]) => Promise<void>
-  > = {
-    volume: storage.removeVolume,
-    'boot volume': storage.removeVolume,
+  const remove: Record<OwnedKind, (backend: Backend, id: string, look: Look) => Promise<void>> = {
+    volume: async (backend, id, { hosts }) => storage.removeVolume(backend, id, hosts),
+    'boot volume': async (backend, id, { hosts }) => storage.removeVolume(backend, id, hosts),
     snapshot: storage.removeSnapshot,
-    server: async (backend, id) => removeServer(backend, id, isOrphan),
+    server: async (backend, id, { isOrphan }) => removeServer(backend, id, isOrphan),
     'key pair': async ({ cloud }, id) => cloud.compute.deleteKeypair(id),
     port: removePort,
   };
 
-  return async ({ backend: name, orphan: { kind, id }, hosts }: Removal): Promise<Removed> => {
+  return async ({
+    backend: name,
+    orphan: { kind, id },
+    hosts,
+    ...judging
+  }: Removal): Promise<Removed> => {
     const backend = backends(name);
+    const isOrphan = orphanTest(judging);
     if (kind === 'subnet') return removeSubnet(backend, id);
     if (kind === 'network') return removeNetwork(backend, id);
     if (kind === 'security group') return removeSecurityGroup(backend, id);
     if (kind === 'leftovers') {
       const host = hosts.find(({ instanceId }) => id.startsWith(`${instanceId}/`));
-      if (host) return removeLeftovers(host, id.slice(host.instanceId.length + 1));
+      if (host) return removeLeftovers(host, id.slice(host.instanceId.length + 1), isOrphan);
       throw permanent('InstanceUnhealthy', `The service instance of ${id} did not answer`);
     }
     const marked = await findMarked[kind](backend, id);
     if (marked === undefined) return 'removed';
     if (marked === 'unmarked' || !(await isOrphan(marked))) return 'inUse';
-    await remove[kind](backend, id, hosts);
+    await remove[kind](backend, id, { hosts, isOrphan });
     return 'removed';
   };
 }

@@ -6,20 +6,17 @@ import { createFileSystemActivities } from '../file-systems.js';
 import { hostScript } from '../host-script.js';
 import { createNfsExportActivities } from '../nfs-exports.js';
 import { createLeftovers, markedLeftovers, whyKept } from './leftovers.js';
-import type { Marked, Removed } from './marked.js';
+import type { IsOrphan, Removed } from './marked.js';
 
 /** Takes off a service instance what a share that is gone left there, by the steps that take off any share. */
-export function createLeftoversRemoval(
-  backends: Backends,
-  isOrphan: (marked: Marked) => Promise<boolean>,
-) {
+export function createLeftoversRemoval(backends: Backends) {
   const nfs = createNfsExportActivities(backends);
   const cifs = createCifsExportActivities(backends);
   const fileSystems = createFileSystemActivities(backends);
   const removeScratch = hostScript(backends, 'remove-scratch', 60_000);
   const listLeftovers = createLeftovers(backends);
 
-  return async (host: InstanceHost, shareId: string): Promise<Removed> => {
+  return async (host: InstanceHost, shareId: string, isOrphan: IsOrphan): Promise<Removed> => {
     const look = async () => (await listLeftovers(host)).find((one) => one.shareId === shareId);
     const onHost = await look();
     if (!onHost) return 'removed';

@@ -3,7 +3,7 @@ import { unlessNotFound } from '../../openstack/errors.js';
 import type { Backend } from '../backend.js';
 import { permanent } from '../failures.js';
 import { shareTag } from '../marks.js';
-import type { Marked } from './marked.js';
+import type { IsOrphan } from './marked.js';
 import { markedVolume } from './marked-storage.js';
 import { untilGone } from './remove-storage.js';
 
@@ -11,7 +11,7 @@ import { untilGone } from './remove-storage.js';
 export async function removeServer(
   backend: Backend,
   id: string,
-  isOrphan: (marked: Marked) => Promise<boolean>,
+  isOrphan: IsOrphan,
 ): Promise<void> {
   const { compute } = backend.cloud;
   await untilGone(backend, `Server ${id}`, 'ServerFailed', async () => {
@@ -27,7 +27,7 @@ export async function removeServer(
 async function refuseWithVolumes(
   { cloud }: Backend,
   serverId: string,
-  isOrphan: (marked: Marked) => Promise<boolean>,
+  isOrphan: IsOrphan,
 ): Promise<void> {
   const attachments = (await unlessNotFound(cloud.compute.listAttachments(serverId))) ?? [];
   for (const { volumeId } of attachments) {

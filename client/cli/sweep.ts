@@ -11,6 +11,7 @@ interface SweepCommandOptions {
   grace?: string;
   last?: true;
   evenIfNothingLives?: true;
+  evenIfUnknown?: true;
 }
 
 /** `hawser sweep` */
@@ -25,11 +26,16 @@ export function addSweepCommand(program: Command): void {
       new Option('--last', 'show what the latest sweep said, without looking again').conflicts([
         'delete',
         'grace',
+        'evenIfUnknown',
       ]),
     )
     .option(
       '--even-if-nothing-lives',
       'with --delete: also where Temporal knows of no share and no service instance at all',
+    )
+    .option(
+      '--even-if-unknown',
+      'also the data of shares of which Temporal knows nothing (any more)',
     )
     .addHelpText(
       'after',
@@ -54,6 +60,7 @@ async function sweep(session: Session, options: SweepCommandOptions): Promise<vo
             remove: options.delete,
             graceSeconds,
             evenIfNothingLives: options.evenIfNothingLives,
+            evenIfUnknown: options.evenIfUnknown,
           }),
       });
   session.result(report, () => (report ? describeSweep(report) : neverSwept(backend)));

@@ -90,16 +90,22 @@ async function boot(): Promise<InstanceHost> {
   return host;
 }
 
-const find = async (graceSeconds: number | null = 0): Promise<Orphan[]> =>
-  (await bench.steps.findOrphans({ backend: bench.backend, graceSeconds })).orphans;
+/** Of the shares that these tests call gone Temporal knows nothing, for no worker ended their workflows. */
+const find = async (graceSeconds: number | null = 0, evenIfUnknown = true): Promise<Orphan[]> => {
+  const { backend } = bench;
+  return (await bench.steps.findOrphans({ backend, graceSeconds, evenIfUnknown })).orphans;
+};
 
 const kinds = (orphans: Orphan[]): string[] => orphans.map(({ kind }) => kind).sort();
 
-const findOn = (host: InstanceHost): Promise<Orphan[]> =>
-  bench.steps.findLeftovers({ host, graceSeconds: 0 });
+const findOn = (host: InstanceHost, evenIfUnknown = true): Promise<Orphan[]> =>
+  bench.steps.findLeftovers({ host, graceSeconds: 0, evenIfUnknown });
 
-const remove = (orphan: Pick<Orphan, 'kind' | 'id'>, hosts: InstanceHost[] = []) =>
-  bench.retried.removeOrphan({ backend: bench.backend, orphan, hosts });
+const remove = (
+  orphan: Pick<Orphan, 'kind' | 'id'>,
+  hosts: InstanceHost[] = [],
+  evenIfUnknown = true,
+) => bench.retried.removeOrphan({ backend: bench.backend, orphan, hosts, evenIfUnknown });
 
 /** Listed a moment after they were started. */
 const listed = async (count: number) =>
@@ -158,7 +164,7 @@ describe('in the cloud', () => {
     expect(of('volume')).toMatchObject({
       id: volumeId,
       owner: `share ${shareId}`,
-      why: `share ${shareId} is gone`,
+      why: `Temporal does not know share ${shareId}`,
       mark: `hawser:share_id=${shareId}`,
       sizeGib: 2,
       young: false,
@@ -190,6 +196,23 @@ describe('in the cloud', () => {
     expect(await rig.operator.blockStorage.getVolume(foreign.id)).toMatchObject({
       name: 'manila-share-theirs',
     });
+  });
+
+  test('the data of a share that Temporal does not know (any more) stay until somebody says otherwise', async () => {
+    const { backend } = bench;
+    const shareId = newId();
+    const { volumeId } = await bench.steps.ensureVolume({ backend, shareId, sizeGib: 1 });
+    await bench.steps.ensureVolumeSnapshot({ backend, shareId, snapshotId: 's', volumeId });
+    const found = await find(0, false);
+    expect(kinds(found)).toEqual(['snapshot', 'volume']);
+    for (const orphan of found) {
+      expect(orphan.keep).toContain('--even-if-unknown');
+      expect(await remove(orphan, [], false)).toBe('inUse');
+    }
+    for (const orphan of (await find()).sort((a, b) => a.kind.localeCompare(b.kind))) {
+      expect(orphan.keep).toBeNull();
+      expect(await remove(orphan)).toBe('removed');
+    }
   });
 
   test('what was made within the grace time is called young', async () => {
@@ -329,11 +352,16 @@ describe('on a service instance', () => {
     await bench.onHost(host, ': >"$r/run/lock/hawser-freeze-$1"', gone);
     await liveShare(kept);
 
+    const leftovers = { kind: 'leftovers', id: `${host.instanceId}/${gone}` } as const;
+    expect(await findOn(host, false)).toMatchObject([
+      { id: leftovers.id, keep: expect.stringContaining('--even-if-unknown') },
+    ]);
+    expect(await remove(leftovers, [host], false)).toBe('inUse');
     const found = await findOn(host);
     expect(found).toMatchObject([
       {
         kind: 'leftovers',
-        id: `${host.instanceId}/${gone}`,
+        id: leftovers.id,
         name: `fstab, mount, exports, samba, lock of /shares/share-${gone}`,
         mark: `x-hawser.share=${gone}`,
         keep: null,
@@ -346,7 +374,6 @@ describe('on a service instance', () => {
     const unasked = await failureOf(remove({ kind: 'volume', id: volume?.id ?? '' }));
     expect(unasked.message).toContain('no service instance that answers');
 
-    const leftovers = { kind: 'leftovers', id: `${host.instanceId}/${gone}` } as const;
     for (const _ of ['first', 'second']) expect(await remove(leftovers, [host])).toBe('removed');
     expect(await findOn(host)).toEqual([]);
     expect(await bench.onHost(host, 'cat "$r/etc/fstab"; net conf listshares')).not.toContain(gone);

@@ -35,6 +35,9 @@ async function json(...args: string[]): Promise<SweepReport> {
   return JSON.parse(said.stdout) as SweepReport;
 }
 
+const statesAfter = async (...args: string[]) =>
+  Object.fromEntries((await json(...args)).orphans.map(({ id, state }) => [id, state]));
+
 const leak = async (shareId: string) =>
   cloud.blockStorage.createVolume({
     name: `manila-share-${shareId}`,
@@ -49,6 +52,10 @@ test('what was left over is told, removed when it is old enough, and the latest 
   const never = await environment.hawser(['sweep', '--last']);
   expect(never.stdout).toContain('No sweep of backend generic is known');
 
+  await client.createShare({ ...spec, id: 'lost' });
+  await client.waitForShare('lost');
+  await client.deleteShare('lost');
+  await client.waitUntilDeleted('lost');
   const { id } = await leak('lost');
   const said = await environment.hawser(['sweep']);
   expect(said.code, said.stderr).toBe(0);
@@ -81,13 +88,14 @@ test('a share that is deleted leaves nothing to be found', async () => {
   await client.deleteInstance(instance?.id ?? '');
   await client.waitUntilInstanceDeleted(instance?.id ?? '');
   await expect.poll(() => client.listInstances()).toEqual([]);
-  const { id } = await leak('last');
+  const deleted = await leak('one');
+  const unknown = await leak('last');
   const refused = await environment.hawser(['sweep', '--delete', '--grace', '0s']);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('--even-if-nothing-lives');
-  expect(await json('sweep', '--delete', '--grace', '0s', '--even-if-nothing-lives')).toMatchObject(
-    { orphans: [{ id, state: 'removed' }] },
-  );
+  const remove = ['sweep', '--delete', '--grace', '0s', '--even-if-nothing-lives'];
+  expect(await statesAfter(...remove)).toEqual({ [deleted.id]: 'removed', [unknown.id]: 'kept' });
+  expect(await statesAfter(...remove, '--even-if-unknown')).toEqual({ [unknown.id]: 'removed' });
 });
 
 test.each([

@@ -16,6 +16,7 @@ const run = (rig: Rig, changes: Partial<SweepInput> = {}): Promise<SweepReport> 
         remove: false,
         graceSeconds: null,
         evenIfNothingLives: false,
+        evenIfUnknown: false,
         ...changes,
       },
     ],
