@@ -3,7 +3,7 @@
 # Writes a line for each share that is mounted: SHARE-ID SIZE USED AVAILABLE, in bytes.
 root=${HAWSER_ROOT:-}
 
-while read -r _ path _ options _; do
+while read -r spec path _ options _ || [[ -n $spec ]]; do
   [[ ,$options, =~ ,x-hawser\.share=([^,]+), ]] || continue
   share=${BASH_REMATCH[1]}
   mountpoint --quiet "$root$path" || continue

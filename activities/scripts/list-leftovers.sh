@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # list-leftovers FOLDER
 # Prints what of shares this host has, as lines "SHARE<TAB>PART<TAB>PATH"; FOLDER is where new shares are mounted. The SHARE
-# of a line in fstab that is nobody's is "-". Changes nothing.
+# of a line in fstab that is nobody's is "-". The PATH of a section is what it serves. Changes nothing.
 root=${HAWSER_ROOT:-}
 folder=$1
 
 fact() { printf '%s\t%s\t%s\n' "$@"; }
 
-while read -r spec path _ options _; do
+while read -r spec path _ options _ || [[ -n $spec ]]; do
   [[ -n $path && $spec != \#* ]] || continue
   if [[ ,$options, =~ ,x-hawser\.share=([^,]+), ]]; then
     fact "${BASH_REMATCH[1]}" fstab "${path#"$root"}"
@@ -28,7 +28,9 @@ done
 
 if shares=$(net conf listshares 2>/dev/null </dev/null); then
   while read -r name; do
-    [[ $name != share-* ]] || fact "${name#share-}" samba "$name"
+    [[ $name == share-* ]] || continue
+    path=$(net conf getparm "$name" path 2>/dev/null </dev/null || :)
+    fact "${name#share-}" samba "${path#"$root"}"
   done <<<"$shares"
 fi
 

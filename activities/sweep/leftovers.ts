@@ -1,7 +1,7 @@
 import { commonInstanceId, type InstanceHost } from '../../workflows/model.js';
 import type { Backend, Backends } from '../backend.js';
 import { hostScript } from '../host-script.js';
-import { shareTag, takenOverTag } from '../marks.js';
+import { backendTag, shareTag, takenOverTag } from '../marks.js';
 import { newLocation, shareName } from '../share-paths.js';
 import type { Marked } from './marked.js';
 
@@ -16,8 +16,8 @@ export interface OnHost {
 }
 
 /**
- * What a service instance has of shares, by the marks that shares leave there. On a server that was there before Hawser
- * only a line of fstab is one: others may have used the same names.
+ * What a service instance has of shares, by the marks that shares leave there. A name alone is one only where its usual
+ * path is in nobody's line of fstab, and never on a server that was there before Hawser: others may have used it.
  */
 export function createLeftovers(backends: Backends) {
   const list = hostScript(backends, 'list-leftovers', 60_000);
@@ -26,22 +26,20 @@ export function createLeftovers(backends: Backends) {
     const { options } = backends(host.backend);
     const isCommon = host.instanceId === commonInstanceId(host.backend);
     const shares = new Map<string, OnHost>();
-    const othersPaths = new Set<string>();
+    const inFstab = new Set<string>();
     for (const line of (await list(host, options.share_mount_path)).split('\n').filter(Boolean)) {
       const [shareId = '', part = '', path = ''] = line.split('\t');
-      if (shareId === '-') {
-        othersPaths.add(path);
-        continue;
-      }
+      if (part === 'fstab') inFstab.add(path);
       const usual = newLocation(options, shareId).path;
+      if (shareId === '-' || (part === 'samba' && path !== usual)) continue;
       const known = shares.get(shareId) ?? { shareId, path: usual, parts: new Set() };
       known.parts.add(part as Part);
       if (part === 'fstab') known.path = path;
       shares.set(shareId, known);
     }
-    // A share that was let go of keeps its place and its exports, and loses its mark.
+    // A share that was let go of keeps its place and its exports, and may be managed again under another id.
     return [...shares.values()].filter(
-      ({ parts, path }) => parts.has('fstab') || (!isCommon && !othersPaths.has(path)),
+      ({ parts, path }) => parts.has('fstab') || (!isCommon && !inFstab.has(path)),
     );
   };
 }
@@ -63,7 +61,7 @@ export const markedLeftovers = (
 
 /** Why what is mounted and exported is somebody's, and was before Hawser took it over; null when it was not. */
 export async function whyKept(
-  { cloud, options }: Pick<Backend, 'cloud' | 'options'>,
+  { name, cloud, options }: Pick<Backend, 'name' | 'cloud' | 'options'>,
   { shareId, path }: OnHost,
 ): Promise<string | null> {
   if (path !== newLocation(options, shareId).path) {
@@ -71,5 +69,9 @@ export async function whyKept(
   }
   const volumes = await cloud.blockStorage.listVolumes({ metadata: { [shareTag]: shareId } });
   const taken = volumes.find(({ metadata }) => takenOverTag in metadata);
-  return taken ? `volume ${taken.id} was there before Hawser` : null;
+  if (taken) return `volume ${taken.id} was there before Hawser`;
+  const other = volumes.find(({ metadata }) => metadata[backendTag] !== name);
+  return other
+    ? `volume ${other.id} is of backend ${other.metadata[backendTag] ?? '(unknown)'}, not ${name}`
+    : null;
 }

@@ -401,6 +401,43 @@ describe('on a service instance', () => {
     expect(await bench.onHost(host, 'cat "$r/etc/fstab"')).toContain('/srv/old');
   });
 
+  test("what bears a share's name and is another's is left alone", async () => {
+    const host = await boot();
+    await liveInstance(host);
+    const [old, anew, elsewhere, gone, theirs] = [newId(), newId(), newId(), newId(), newId()];
+    await mountShare(bench, host, old);
+    const rules = [{ to: '10.0.0.9', level: 'rw' as const }];
+    await bench.steps.applyNfsExports({ host, shareId: old, rules });
+    // Managed again under another id it keeps its place; nothing says that fstab ends with a newline.
+    await bench.onHost(
+      host,
+      'text=$(sed "s/x-hawser.share=$1/x-hawser.share=$2/" "$r/etc/fstab"); printf %s "$text" >"$r/etc/fstab"',
+      old,
+      anew,
+    );
+    await liveShare(anew);
+    await bench.onHost(host, 'net conf addshare "share-$1" "$r/srv"', elsewhere);
+    expect(await findOn(host)).toEqual([]);
+
+    await bench.onHost(host, 'net conf addshare "share-$1" "$r/shares/share-$1"', gone);
+    expect(await findOn(host)).toMatchObject([
+      { owner: `share ${gone}`, name: `samba of /shares/share-${gone}`, keep: null },
+    ]);
+    expect(await remove({ kind: 'leftovers', id: `${host.instanceId}/${gone}` }, [host])).toBe(
+      'removed',
+    );
+
+    const other = await rig.addBackend();
+    await other.steps.ensureVolume({ backend: other.backend, shareId: theirs, sizeGib: 1 });
+    await bench.onHost(host, 'net conf addshare "share-$1" "$r/shares/share-$1"', theirs);
+    expect(await findOn(host)).toMatchObject([
+      { owner: `share ${theirs}`, keep: expect.stringContaining(`of backend ${other.backend}`) },
+    ]);
+    expect(await remove({ kind: 'leftovers', id: `${host.instanceId}/${theirs}` }, [host])).toBe(
+      'inUse',
+    );
+  });
+
   test('on a server that was there before only a marked line is a trace of Hawser', async () => {
     const host = await boot();
     const common = { ...host, instanceId: commonInstanceId(bench.backend) };
