@@ -1,9 +1,9 @@
 import type { InstanceHost } from '../workflows/model.js';
 import { CommandFailed } from '../ssh/errors.js';
 import type { Backends } from './backend.js';
-import { permanent } from './failures.js';
+import { passing, permanent } from './failures.js';
 import { hostScript, numbersIn } from './host-script.js';
-import { isOff } from './server-off.js';
+import { powerOf } from './server-off.js';
 import { exportClients, type Access } from './nfs-exports.js';
 import { shareName } from './share-paths.js';
 
@@ -136,9 +136,19 @@ export function createExistingShareActivities(backends: Backends) {
       );
     },
 
-    /** Takes our mark off the share, which stays mounted and exported; not of a server that is off. Safe to repeat. */
+    /**
+     * Takes our mark off the share, which stays mounted and exported. On a server that is gone there is nothing to
+     * take off; one that is off has to be on for it: `InstanceUnhealthy`, worth another try. Safe to repeat.
+     */
     async releaseShare({ host, shareId }: Omit<TakeOver, 'existing'>): Promise<void> {
-      if (await isOff(backends, host)) return;
+      const power = await powerOf(backends, host);
+      if (power === 'gone') return;
+      if (power === 'off') {
+        throw passing(
+          'InstanceUnhealthy',
+          `Server ${host.serverId} of service instance ${host.instanceId} is off, and its fstab still calls the share ${shareId}: start the server`,
+        );
+      }
       await release(host, shareId);
     },
   };

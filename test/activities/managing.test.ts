@@ -6,7 +6,9 @@ import { accessOfSection } from '../../workflows/existing-samba-access.js';
 import { exportByHand, mountByHand, shareByHand } from '../support/existing-share.js';
 import {
   bootInstance,
+  bootServer,
   failureOf,
+  mountShare,
   startActivityRig,
   type ActivityRig,
   type Bench,
@@ -269,6 +271,33 @@ describe('NFS', () => {
     });
   });
 });
+
+test('a share is let go of where its server is gone, and not while it is merely off', async () => {
+  const away = await bootServer(bench, await rig.addShareNetwork(bench, '10.21.0.0/24'), 'away');
+  await bench.steps.waitForSsh({ host: away });
+  await mountShare(bench, away, shareId);
+  const { nova } = await rig.devcloud.as('hawser');
+  const act = (action: object) => nova('POST', `/servers/${away.serverId}/action`, action);
+  const status = async () => (await rig.operator.compute.findServer(away.serverId))?.status;
+  const fstab = () => bench.onHost(away, 'cat "$r/etc/fstab"');
+  const release = () => bench.steps.releaseShare({ host: away, shareId });
+  await act({ 'os-stop': null });
+  await expect.poll(status).toBe('SHUTOFF');
+  const failure = await failureOf(release());
+  expect(failure).toMatchObject({ type: 'InstanceUnhealthy', nonRetryable: false });
+  expect(failure.message).toContain(away.serverId);
+
+  await act({ 'os-start': null });
+  await expect.poll(status).toBe('ACTIVE');
+  await bench.steps.waitForSsh({ host: away });
+  expect(await fstab()).toContain(`x-hawser.share=${shareId}`);
+  await release();
+  expect(await fstab()).not.toContain('x-hawser.share');
+
+  await rig.operator.compute.deleteServer(away.serverId);
+  await expect.poll(status).toBeUndefined();
+  await release();
+}, 60_000);
 
 describe('CIFS', () => {
   test('a share of the registry is found, taken over and given back', async () => {
