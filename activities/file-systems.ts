@@ -39,6 +39,7 @@ export function createFileSystemActivities(backends: Backends) {
     'top-mount',
   );
   const unmount = hostScript(backends, 'unmount-share', 120_000, 'replace', 'top-mount');
+  const otherMount = hostScript(backends, 'other-mount', 60_000, 'top-mount');
   const measure = hostScript(backends, 'measure-share', 60_000, 'top-mount');
   const resize = hostScript(backends, 'resize-file-system', 43_200_000, 'await-device');
   const renew = hostScript(backends, 'renew-file-system', 1_500_000, 'await-device');
@@ -139,6 +140,21 @@ export function createFileSystemActivities(backends: Backends) {
       if (await isOff(backends, host)) return;
       const { path } = location ?? newLocation(backends(host.backend).options, shareId);
       await unmount(host, shareId, path, volumeId === undefined ? '' : deviceSerial(volumeId));
+    },
+
+    /**
+     * What is mounted in the share's place from another disk than its volume's (null for a volume that is gone); null when
+     * there is nothing of the kind, or the server is gone or off. Changes nothing.
+     */
+    async findOtherMount({
+      host,
+      shareId,
+      volumeId,
+    }: Omit<OnHost, 'location'> & { volumeId: string | null }): Promise<string | null> {
+      if (await isOff(backends, host)) return null;
+      const { path } = newLocation(backends(host.backend).options, shareId);
+      const serial = volumeId === null ? [] : [deviceSerial(volumeId)];
+      return (await otherMount(host, path, ...serial)).trim() || null;
     },
 
     /** What the mounted file system takes, in bytes; null when it is not mounted. Changes nothing. */

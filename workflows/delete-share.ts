@@ -13,7 +13,7 @@ const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall
 const { findVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { serverExists } = proxyActivities<ComputeActivities>(cloudCall);
 const { detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
-const { unmountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
+const { findOtherMount, unmountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
 const { removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
 
@@ -54,20 +54,44 @@ async function takeOffInstance(
   const { serverId } = instance;
   if (!(await serverExists({ backend, serverId }))) return;
 
-  const unexport = step(`stop exporting by ${protocol}`);
-  if (protocol === 'CIFS') {
-    await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId, location }]);
-  } else {
-    await applyNfsExports.executeWithOptions(unexport, [
-      { host: instance, shareId, location, rules: [], forGood: true },
+  const volumeId = (await findVolume({ backend, shareId }))?.volumeId ?? null;
+  if (location !== null || (await isFree({ instance, shareId, volumeId }))) {
+    const unexport = step(`stop exporting by ${protocol}`);
+    if (protocol === 'CIFS') {
+      await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId, location }]);
+    } else {
+      await applyNfsExports.executeWithOptions(unexport, [
+        { host: instance, shareId, location, rules: [], forGood: true },
+      ]);
+    }
+    // Where it is recorded to be, it is taken off even if its mount outlived its disk.
+    const from = location === null && volumeId !== null ? { volumeId } : {};
+    await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
+      { host: instance, shareId, location, ...from },
     ]);
   }
-  await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
-    { host: instance, shareId, location },
+  if (volumeId === null) return;
+  await detachVolume.executeWithOptions(step(`detach volume ${volumeId}`), [
+    { backend, serverId, volumeId },
   ]);
-  const volume = await findVolume({ backend, shareId });
-  if (!volume) return;
-  await detachVolume.executeWithOptions(step(`detach volume ${volume.volumeId}`), [
-    { backend, serverId, volumeId: volume.volumeId },
+}
+
+/**
+ * Whether the place of a share that did not get so far as to say where it is holds its own volume or nothing. It may have
+ * failed just because somebody else's files are there, who exports them under the same name.
+ */
+async function isFree({
+  instance,
+  shareId,
+  volumeId,
+}: {
+  instance: ServiceInstance;
+  shareId: string;
+  volumeId: string | null;
+}): Promise<boolean> {
+  const looked = step(`whose files are in the place of share ${shareId}`);
+  const other = await findOtherMount.executeWithOptions(looked, [
+    { host: instance, shareId, volumeId },
   ]);
+  return other === null;
 }

@@ -159,6 +159,28 @@ test('of file systems that are mounted on one another the uppermost counts', asy
   expect(await mounts()).toEqual([]);
 });
 
+test('what is mounted in place of a share is told, unless it is of its own volume', async () => {
+  const { shareId } = on;
+  const other = { host, ...(await attachShare(bench, host, `${shareId}1`)) };
+  const foundFor = async (volumeId: string | null) =>
+    bench.steps.findOtherMount({ host, shareId, volumeId });
+  for (const share of [on, other]) await bench.steps.formatVolume(share);
+  expect(await foundFor(other.volumeId)).toBeNull();
+  await bench.steps.mountShare(on);
+  expect(await foundFor(on.volumeId)).toBeNull();
+  for (const another of [other.volumeId, 'detached-since-then', null]) {
+    expect(await foundFor(another)).toContain('/dev/');
+  }
+  await bench.onHost(
+    host,
+    'mount "$r/dev/disk/by-id/virtio-$2" "$r$1"',
+    path(),
+    deviceSerial(other.volumeId),
+  );
+  const covered = await failureOf(foundFor(on.volumeId));
+  expect(covered.message).toContain('is covered by another file system');
+});
+
 test('a share is unmounted and forgotten, and twice is harmless; others stay', async () => {
   const other = { host, ...(await attachShare(bench, host, `${on.shareId}0`)) };
   for (const share of [on, other]) {

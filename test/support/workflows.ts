@@ -154,6 +154,7 @@ const goodSteps: Steps = {
     exportName: 'x',
     fileSystem: 'ext4',
   }),
+  findOtherMount: async () => null,
   unmountShare: async () => {},
   measureShare: async () => ({ sizeBytes: 2 ** 30, overheadBytes: 5e7, usedBytes: 4096 }),
   resizeFileSystem: async () => {},

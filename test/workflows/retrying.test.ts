@@ -146,6 +146,59 @@ describe('a share', () => {
     });
   });
 
+  test.each(['NFS', 'CIFS'] as const)(
+    'by %s that found somebody else in its place takes neither exports nor mount off him',
+    async (protocol) => {
+      const nova = stuck();
+      const asked: unknown[] = [];
+      const rig = await createRig({
+        mountShare: never,
+        detachVolume: nova.step,
+        findOtherMount: async ({ volumeId }) => {
+          asked.push(volumeId);
+          return '/dev/vdz';
+        },
+      });
+      await rig.run(async () => {
+        const made = await beginShare(rig, { protocol });
+        expect(await made.until('error')).toMatchObject({ error: { type: 'UndoIncomplete' } });
+        nova.letGo();
+        rig.calls.length = 0;
+        await made.handle.executeUpdate(retryUpdate, { args: [{}] });
+        expect(asked).toEqual(['vol1']);
+        expect(rig.calls).toEqual([
+          'serverExists',
+          'findVolume',
+          'findOtherMount',
+          'detachVolume',
+          'deleteVolume',
+        ]);
+      });
+    },
+  );
+
+  test('whose making did not say where it is is unmounted from its own volume only', async () => {
+    const nova = stuck();
+    const unmounted: unknown[] = [];
+    const rig = await createRig({
+      mountShare: never,
+      detachVolume: nova.step,
+      unmountShare: async ({ volumeId }) => {
+        unmounted.push(volumeId);
+      },
+    });
+    await rig.run(async () => {
+      const made = await beginShare(rig);
+      await made.until('error');
+      nova.letGo();
+      unmounted.length = 0;
+      await made.handle.executeUpdate(deleteShareUpdate);
+      expect(await made.handle.result()).toMatchObject({ status: 'deleted' });
+      expect(unmounted).toEqual(['vol1']);
+      expect(rig.calls).toContain('applyNfsExports');
+    });
+  });
+
   test('that could not be taken over, or not be let go of, is put right when it is due', async () => {
     const rig = await createRig();
     await rig.run(async () => {

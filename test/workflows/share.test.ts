@@ -233,7 +233,14 @@ test('a share whose create was ended from outside is still cleaned up when it is
     await handleOf(rig, request.id).result();
     expect((await instanceView(rig)).shares).toEqual([]);
   });
-  expect(rig.calls.slice(-3)).toEqual(['findVolume', 'detachVolume', 'deleteVolume']);
+  expect(rig.calls.slice(-6)).toEqual([
+    'findVolume',
+    'findOtherMount',
+    'applyNfsExports',
+    'unmountShare',
+    'detachVolume',
+    'deleteVolume',
+  ]);
 });
 
 test('a volume is not detached when its file system could not be unmounted', async () => {
