@@ -123,7 +123,10 @@ export function handleManaging(entity: ShareEntity): () => Promise<void> {
     () => {
       if (view.status === 'manage_error') {
         view.status = 'manage_starting';
-        queue.push(() => takeOver(entity));
+        // Unless it was given up meanwhile: nobody would be left to serve it.
+        queue.push(async () => {
+          if (view.status === 'manage_starting') await takeOver(entity);
+        });
         publish();
       }
       return view;

@@ -76,8 +76,10 @@ export function handleRetrying(entity: ShareEntity, again: Again) {
     giveUpUpdate,
     async ({ snapshotId }) =>
       inTurn(async () => {
+        // Meanwhile a try succeeded: what is deleted is forgotten as well, and nothing else is.
+        if (view.status === 'deleted') return;
+        requireFailed({ snapshotId });
         const failed = find(snapshotId);
-        if (!failed) return;
         if (failed !== view) {
           view.snapshots = view.snapshots.filter((one) => one !== failed);
         } else {
@@ -113,18 +115,22 @@ export function handleRetrying(entity: ShareEntity, again: Again) {
 const waits = ({ status }: ShareView | Snapshot): boolean =>
   ['error_deleting', 'error', 'manage_error', 'unmanage_error'].includes(status);
 
-/** Gives its place back, also one that a take-over took. What was to be let go of is served on, and its instance stays. */
+/**
+ * Gives its place back, also one that a take-over took. What was to be let go of is served on, and its instance stays; what was
+ * half taken over is neither gone nor let go of, and its status says so to a sweep.
+ */
 async function leave({ state, view }: ShareEntity): Promise<void> {
   const { instance, leftover, managed, location } = state;
   const { backend, id: shareId } = view;
-  const taken = leftover === undefined ? undefined : managed?.serviceInstance;
+  const isHalfTaken = leftover !== undefined;
+  const taken = isHalfTaken ? managed?.serviceInstance : undefined;
   const instanceId = instance?.instanceId ?? (taken === null ? commonInstanceId(backend) : taken);
-  if (instanceId === undefined) return;
-  const how =
-    view.status === 'unmanage_error'
-      ? { unmanaged: true, ...(location && { path: location.path }) }
-      : { gone: true };
-  await leaveServiceInstance({ backend, instanceId, shareId, ...how });
+  if (instanceId !== undefined) {
+    const end = view.status === 'unmanage_error' ? { unmanaged: true } : { gone: true };
+    const how = isHalfTaken ? {} : { ...end, ...(location && { path: location.path }) };
+    await leaveServiceInstance({ backend, instanceId, shareId, ...how });
+  }
+  if (isHalfTaken) view.status = 'manage_error';
 }
 
 /** Removes what a create left that could not undo all; the share stays as one that failed. */

@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import type { Backend } from '../../activities/backend.js';
 import { HawserClient, type ShareView } from '../../client/index.js';
+import { giveUpUpdate } from '../../workflows/messages.js';
 import {
   newShareView,
   commonInstanceId,
@@ -258,6 +259,68 @@ test.each([
     expect(calls.filter((name) => touching.includes(name))).toEqual([]);
   },
 );
+
+/** Whatever its status: an end that is over already has an answer too. */
+const ended = async (rig: Rig, id: string) =>
+  rig.client.workflow.getHandle<typeof share>(shareWorkflowId(id)).result();
+
+test.each([
+  ['deleting', deleteIt],
+  ['unmanaging', unmanageIt],
+])(
+  'one that is half taken over and given up after %s failed ends as just that',
+  async (_, letGo) => {
+    await withBackend({ claimVolume: fails, giveBackShare: fails }, async (rig, client) => {
+      const spec = specFor(rig);
+      await client.manageShare(spec);
+      await client.waitForShare(spec.id).catch(() => undefined);
+      await letGo(client, spec.id).catch(() => undefined);
+      await client.giveUp({ shareId: spec.id });
+      expect(await ended(rig, spec.id)).toMatchObject({
+        status: 'manage_error',
+        error: { type: 'GivenUp' },
+      });
+      expect(await sharesOn(client, rig)).toEqual([]);
+    });
+  },
+);
+
+test('one that is given up is not taken over by a request behind that, and a second giving up is refused', async () => {
+  let isBusy = false;
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const { calls } = await withBackend(
+    {
+      claimVolume: fails,
+      giveBackShare: async () => {
+        if (isBusy) await gate;
+        await fails();
+      },
+    },
+    async (rig, client) => {
+      const spec = specFor(rig);
+      await client.manageShare(spec);
+      await client.waitForShare(spec.id).catch(() => undefined);
+      isBusy = true;
+      rig.calls.length = 0;
+      const retried = client.retry({ shareId: spec.id }).catch(() => undefined);
+      await expect.poll(() => rig.calls).toContain('giveBackShare');
+      const handle = rig.client.workflow.getHandle<typeof share>(shareWorkflowId(spec.id));
+      const giveUp = async () =>
+        handle.startUpdate(giveUpUpdate, { args: [{}], waitForStage: 'ACCEPTED' });
+      const first = await giveUp();
+      const second = await giveUp();
+      await client.manageShare(spec);
+      open();
+      await retried;
+      await first.result();
+      await expect(second.result()).rejects.toMatchObject({ cause: { type: 'NothingToRetry' } });
+      expect(await ended(rig, spec.id)).toMatchObject({ status: 'manage_error' });
+      expect(await sharesOn(client, rig)).toEqual([]);
+    },
+  );
+  expect(calls).not.toContain('inspectExistingShare');
+});
 
 test('what could not be undone is put back before it is taken over once more', async () => {
   let stuck = true;
@@ -549,6 +612,27 @@ test('an instance stays for an unmanaged share until that was managed again, und
       expect(await unmanaged()).toEqual([]);
       await client.deleteInstance(instanceId);
       await client.waitUntilInstanceDeleted(instanceId);
+    },
+    {},
+  );
+});
+
+test('an instance stays for no share that was managed again and then given up', async () => {
+  await withBackend(
+    { deleteVolume: fails },
+    async (rig, client) => {
+      const { id, serviceInstance } = await created(rig, client);
+      await unmanageIt(client, id);
+      const instanceId = serviceInstance ?? '';
+      const spec = { ...specFor(rig), exportLocation: '10.254.0.5:/shares/x' };
+      await client.manageShare({ ...spec, serviceInstance: instanceId });
+      await client.waitForShare(spec.id);
+      await deleteIt(client, spec.id).catch(() => undefined);
+      await client.giveUp({ shareId: spec.id });
+      expect(await client.getInstance(instanceId)).toMatchObject({
+        shares: [],
+        unmanagedShares: [],
+      });
     },
     {},
   );
