@@ -11,17 +11,22 @@ const { removeBootVolume } = proxyActivities<BootVolumeActivities>(cloudWait);
 const { deleteServerPort, releaseServiceNetwork, deleteSecurityGroup } =
   proxyActivities<NetworkActivities>(cloudCall);
 
+export interface DeleteServiceInstanceInput extends ServiceInstanceInput {
+  /** Also a boot volume that was made to outlive its instance. */
+  evenIfKept?: boolean;
+}
+
 /**
  * Removes the VM, its boot volume, ports and key pair, and what of the network nobody else uses. Safe to repeat.
  */
-export async function deleteServiceInstance(input: ServiceInstanceInput): Promise<void> {
-  const { instanceId, backend, shareNetwork } = input;
+export async function deleteServiceInstance(input: DeleteServiceInstanceInput): Promise<void> {
+  const { instanceId, backend, shareNetwork, evenIfKept = false } = input;
   const left = await deleteServer.executeWithOptions(step(`delete the server of ${instanceId}`), [
     { backend, instanceId },
   ]);
   if (left?.hasBootVolume) {
     await removeBootVolume.executeWithOptions(step(`remove the boot volume of ${instanceId}`), [
-      { backend, instanceId, evenIfKept: false },
+      { backend, instanceId, evenIfKept },
     ]);
   }
   await deleteServerPort.executeWithOptions(step(`delete the port of ${instanceId}`), [

@@ -171,7 +171,8 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     try {
       await run(
         deleteServiceInstance,
-        { instanceId, backend, shareNetwork: network },
+        // What is left of a set-up that failed never was an instance whose disk somebody wants to keep.
+        { instanceId, backend, shareNetwork: network, evenIfKept: state.instance === null },
         `Delete service instance ${instanceId}`,
       );
       view.status = 'deleted';

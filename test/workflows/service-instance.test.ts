@@ -123,16 +123,18 @@ test('after a failed set-up the next share sets the instance up anew', async () 
   });
 });
 
-test('a set-up that could not be undone stays, for a deletion to try again', async () => {
+test('a set-up that could not be undone stays, for a deletion to try again, with its boot volume', async () => {
   let stuck = true;
+  const asked: unknown[] = [];
   const rig = await createRig({
     waitForSsh: async () => {
       throw ApplicationFailure.nonRetryable('silent', 'SshUnreachable');
     },
     deleteServer: async () => {
       if (stuck) throw ApplicationFailure.nonRetryable('still deleting', 'ServerFailed');
-      return { hasBootVolume: false };
+      return { hasBootVolume: true };
     },
+    removeBootVolume: async ({ evenIfKept }) => void asked.push(evenIfKept),
   });
   await rig.run(async () => {
     await expect(runCreate(rig)).rejects.toThrow(WorkflowFailedError);
@@ -144,6 +146,7 @@ test('a set-up that could not be undone stays, for a deletion to try again', asy
     await handle.executeUpdate(deleteInstanceUpdate);
     await handle.result();
   });
+  expect(asked).toEqual([true]);
 });
 
 test('a set-up that is terminated undoes nothing: the instance stays, for its deletion', async () => {
