@@ -185,6 +185,11 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     publish();
   };
 
+  const letGoOf = (shareId: string): void => {
+    view.shares = view.shares.filter((id) => id !== shareId);
+    delete state.sizes?.[shareId];
+  };
+
   const tooLarge = (sizeGib: number): boolean => {
     const taken = view.shares.reduce((sum, id) => sum + (state.sizes?.[id] ?? 0), 0);
     return taken + sizeGib > (options.maxSizeGib ?? Infinity);
@@ -243,7 +248,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       }
       await CancellationScope.nonCancellable(() => condition(settled));
       if (state.instance && view.status === 'active') return { instance: state.instance };
-      view.shares = view.shares.filter((id) => id !== shareId);
+      letGoOf(shareId);
       throw failureOf(
         view.error ?? {
           type: 'InstanceNotActive',
@@ -265,16 +270,22 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   );
 
   setHandler(shareSizedSignal, ({ shareId, sizeGib }) => {
-    state.sizes = { ...state.sizes, [shareId]: sizeGib };
+    // One that left meanwhile would be counted for ever.
+    if (view.shares.includes(shareId)) state.sizes = { ...state.sizes, [shareId]: sizeGib };
   });
 
   setHandler(leaveUpdate, ({ shareId, unmanaged = false, gone = false, path }) => {
     const wasThere = view.shares.includes(shareId);
-    view.shares = view.shares.filter((id) => id !== shareId);
+    letGoOf(shareId);
     // It may have been unmanaged before, under another id.
     const isIt = (id: string) =>
       id === shareId || (path !== undefined && state.unmanagedPaths?.[id] === path);
-    if (gone || unmanaged) view.unmanagedShares = unmanagedShares().filter((id) => !isIt(id));
+    if (gone || unmanaged) {
+      for (const id of unmanagedShares().filter(isIt)) {
+        view.unmanagedShares = unmanagedShares().filter((other) => other !== id);
+        delete state.unmanagedPaths?.[id];
+      }
+    }
     // A server that was there before stays anyway.
     if (unmanaged && shareNetwork) {
       view.unmanagedShares = [...unmanagedShares(), shareId];
