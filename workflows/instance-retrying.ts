@@ -7,7 +7,7 @@ import { givenUp } from './retrying.js';
 interface Tried {
   view: ServiceInstanceView;
   publish: () => void;
-  /** Has its deletion tried now. */
+  /** Has its deletion tried now; refuses while it is in use. */
   tryAgain: () => void;
 }
 
@@ -31,6 +31,12 @@ export function handleInstanceRetrying({ view, publish, tryAgain }: Tried) {
       await condition(
         () => forgotten || view.status === 'deleted' || (view.retry?.attempts ?? 0) > before,
       );
+      if (forgotten && view.status !== 'deleted') {
+        throw failureOf({
+          type: 'GivenUp',
+          message: `Service instance ${view.id} was given up by the operator meanwhile.`,
+        });
+      }
       if (view.retry) {
         throw failureOf({ type: view.error?.type ?? 'Failed', message: view.retry.reason });
       }

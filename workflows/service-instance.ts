@@ -91,6 +91,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   const state = input.state ?? newInstance(input);
   const { view } = state;
   const unmanagedShares = () => view.unmanagedShares ?? [];
+  const inUse = () => view.shares.length > 0 || unmanagedShares().length > 0;
   let deleteWanted = false;
   const inTurn = oneAtATime();
 
@@ -239,7 +240,8 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       if (dead && (managing || !shareNetwork) && view.error) throw failureOf(view.error);
       if (dead) return { full: true };
       if (!view.shares.includes(shareId)) {
-        const closed = shareNetwork !== null && view.status === 'error';
+        // What is to be deleted, now or at its next try, takes nobody in; not even after a reboot that succeeded.
+        const closed = shareNetwork !== null && (view.status === 'error' || Boolean(view.retry));
         const full = view.shares.length >= view.maxShares || tooLarge(sizeGib);
         if (closed || full) return { full: true };
         view.shares.push(shareId);
@@ -292,8 +294,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
       state.unmanagedPaths = { ...state.unmanagedPaths, [shareId]: path };
     }
     // From here on no share can join, as with any deletion; whoever is joining has a place already.
-    const unused = view.shares.length === 0 && unmanagedShares().length === 0;
-    const wasLast = wasThere && unused && ['active', 'rebooting'].includes(view.status);
+    const wasLast = wasThere && !inUse() && ['active', 'rebooting'].includes(view.status);
     if (wasLast && options.deleteWithLastShare) deleteWanted = true;
     publish();
   });
@@ -372,6 +373,13 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     view,
     publish,
     tryAgain: () => {
+      if (inUse()) {
+        const users = [...view.shares, ...unmanagedShares()].join(', ');
+        throw failureOf({
+          type: 'InstanceInUse',
+          message: `Service instance ${instanceId} is used by shares (${users}): delete it when they are gone.`,
+        });
+      }
       deleteWanted = true;
     },
   });
@@ -386,10 +394,9 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
   }
 
   const historyGrew = () => workflowInfo().continueAsNewSuggested;
-  const inUse = () => view.shares.length > 0 || unmanagedShares().length > 0;
   while (view.status !== 'deleted' && !retrying.forgotten()) {
     if (inUse()) {
-      await condition(() => deleteWanted || !inUse() || historyGrew());
+      await condition(() => !inUse() || historyGrew() || retrying.forgotten());
     } else {
       const usedAgain = () => deleteWanted || inUse() || historyGrew() || retrying.forgotten();
       const patienceMs = view.retry ? msUntil(view.retry) : options.unusedCleanupMs;
@@ -403,8 +410,8 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     if (deleteWanted && !inUse() && shareNetwork) await inTurn(() => remove(shareNetwork));
     else if (historyGrew()) {
       await condition(allHandlersFinished);
-      // A deletion may have been accepted meanwhile; it is not carried over.
-      if (deleteWanted) continue;
+      // A deletion or a giving up may have been accepted meanwhile; neither is carried over.
+      if ((deleteWanted && !inUse()) || retrying.forgotten()) continue;
       const goOn = makeContinueAsNewFunc<typeof serviceInstance>({
         memo: { view },
         typedSearchAttributes: attributesOf(view),

@@ -7,6 +7,7 @@ import {
   deleteShareUpdate,
   deleteSnapshotUpdate,
   giveUpUpdate,
+  joinUpdate,
   retryUpdate,
 } from '../../workflows/messages.js';
 import type { TakenOver } from '../../workflows/give-back.js';
@@ -406,41 +407,81 @@ describe('a service instance', () => {
     });
   });
 
+  /** One as it continued as new after its deletion had failed three times. */
+  async function startInstance(rig: Rig, more: Partial<ServiceInstanceView> = {}) {
+    const instanceId = `${rig.backend}-${randomUUID()}-0`;
+    const shareNetwork = { id: 's9', networkId: 'n', subnetId: 's9', routerId: 'r' };
+    const view: ServiceInstanceView = {
+      id: instanceId,
+      backend: rig.backend,
+      shareNetwork,
+      status: 'error',
+      serverId: 'v1',
+      address: '10.0.0.1',
+      shares: [],
+      maxShares: 26,
+      error: { type: 'ServerFailed', message: 'it was busy' },
+      retry: dueSoon('deleteServiceInstance'),
+      operation: null,
+      createdAt: new Date().toISOString(),
+      ...more,
+    };
+    const host = { serverId: 'v1', address: '10.0.0.1', hostKey: 'k', exportAddress: '10.0.0.1' };
+    const instance = { backend: rig.backend, instanceId, ...host };
+    return rig.client.workflow.start<typeof serviceInstance>('serviceInstance', {
+      workflowId: serviceInstanceWorkflowId(instanceId),
+      taskQueue: taskQueue(rig.backend),
+      args: [
+        {
+          instanceId,
+          backend: rig.backend,
+          shareNetwork,
+          options: { maxShares: 26, unusedCleanupMs: null },
+          state: { view, instance, operations: 3 },
+        },
+      ],
+    });
+  }
+
   test('is tried again by itself when it is due', async () => {
     const rig = await createRig();
     await rig.run(async () => {
-      const instanceId = `${rig.backend}-${randomUUID()}-0`;
-      const shareNetwork = { id: 's9', networkId: 'n', subnetId: 's9', routerId: 'r' };
-      const view: ServiceInstanceView = {
-        id: instanceId,
-        backend: rig.backend,
-        shareNetwork,
-        status: 'error',
-        serverId: 'v1',
-        address: '10.0.0.1',
-        shares: [],
-        maxShares: 26,
-        error: { type: 'ServerFailed', message: 'it was busy' },
-        retry: dueSoon('deleteServiceInstance'),
-        operation: null,
-        createdAt: new Date().toISOString(),
-      };
-      const host = { serverId: 'v1', address: '10.0.0.1', hostKey: 'k', exportAddress: '10.0.0.1' };
-      const instance = { backend: rig.backend, instanceId, ...host };
-      await rig.client.workflow.execute<typeof serviceInstance>('serviceInstance', {
-        workflowId: serviceInstanceWorkflowId(instanceId),
-        taskQueue: taskQueue(rig.backend),
-        args: [
-          {
-            instanceId,
-            backend: rig.backend,
-            shareNetwork,
-            options: { maxShares: 26, unusedCleanupMs: null },
-            state: { view, instance, operations: 3 },
-          },
-        ],
-      });
+      const handle = await startInstance(rig);
+      await handle.result();
       expect(rig.calls).toContain('deleteServer');
+    });
+  });
+
+  test('that is in use again is not deleted by a retry, takes nobody else in, and can be given up', async () => {
+    const rig = await createRig();
+    await rig.run(async () => {
+      const handle = await startInstance(rig, { status: 'active', shares: ['s1'] });
+      const retried = await refusal(handle.executeUpdate(retryUpdate, { args: [{}] }));
+      expect(retried).toMatchObject({
+        type: 'InstanceInUse',
+        message: expect.stringContaining('s1'),
+      });
+      const joined = handle.executeUpdate(joinUpdate, { args: [{ shareId: 's2' }] });
+      expect(await joined).toEqual({ full: true });
+      await handle.executeUpdate(giveUpUpdate, { args: [{}] });
+      await handle.result();
+      expect(rig.calls).toEqual([]);
+    });
+  });
+
+  test('that is given up while it is tried again does not say that it is deleted', async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const rig = await createRig({ deleteServer: async () => gate.then(never) });
+    await rig.run(async () => {
+      const handle = await startInstance(rig);
+      await until(() => rig.calls.includes('deleteServer'));
+      const asked = { args: [{}] as [object], waitForStage: 'ACCEPTED' as const };
+      const retried = await handle.startUpdate(retryUpdate, asked);
+      await handle.executeUpdate(giveUpUpdate, { args: [{}] });
+      expect((await refusal(retried.result())).type).toBe('GivenUp');
+      open();
+      await handle.result();
     });
   });
 
