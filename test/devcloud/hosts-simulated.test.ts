@@ -332,6 +332,14 @@ describe('NFS exports of a simulated host', () => {
     );
   });
 
+  it('are in force where links lead to, and where a path leads nowhere under its own name', async () => {
+    await output(client, 'mkdir -p $r/shares/s; ln -s $r/shares/s $r/shares/link');
+    const { stdout } = await exportLine('/shares/link 10.0.0.1(rw,no_subtree_check)');
+    expect(stdout).toMatch(/^\/shares\/s {2}10\.0\.0\.1\(/);
+    await exportLine('/shares/none/ 10.0.0.1(rw,no_subtree_check)');
+    expect(await output(client, 'exportfs -s')).toMatch(/^\/shares\/none {2}10\.0\.0\.1\(/);
+  });
+
   it.each([
     ['/shares/s 10.0.0.1(rw,bogus)', 's.exports:1: unknown keyword "bogus"'],
     ['/shares/s 10.0.0.1(rw', 's.exports:1: syntax error: bad option list'],
