@@ -239,12 +239,12 @@ describe('what was exported by hand', () => {
   });
 
   test('by Samba for users becomes a share with their rules, time and again', async () => {
-    const smb = `\\\\${existingServer.address}\\Homes`;
+    const smb = `\\\\${existingServer.address}\\Teams`;
     const as = (name: string) => story.friend.as({ name, password: `${name}-7-lantern` });
     const id = await volumeByHand('by hand for users');
-    await onGuest(mountByHand, id.slice(0, 20), '/srv/homes');
+    await onGuest(mountByHand, id.slice(0, 20), '/srv/teams');
     for (const name of ['alice', 'bob']) await onGuest(makeUsers, name, `${name}-7-lantern`);
-    await onGuest(shareForUsersByHand, 'Homes', '/srv/homes', 'alice bob', 'alice');
+    await onGuest(shareForUsersByHand, 'Teams', '/srv/teams', 'alice bob', 'alice');
     const reading = <T>(happening: Promise<T>) =>
       whileRead(smb, happening, (at) => as('bob').list(at));
     const takeOver = async (shareId: string) => {
@@ -257,15 +257,15 @@ describe('what was exported by hand', () => {
     };
     const rules = ['user alice rw active', 'user bob ro active'];
 
-    expect(await takeOver('e2e-homes')).toEqual(rules);
+    expect(await takeOver('e2e-teams')).toEqual(rules);
     const { written, read } = await as('alice').writeAndRead(smb, size);
     expect(read).toBe(written);
     await expect(as('bob').writeAndRead(smb, size)).rejects.toThrow(readOnly);
-    await reading(hawser('share unmanage e2e-homes'));
-    expect(await takeOver('e2e-homes-again')).toEqual(rules);
-    await hawser('access deny e2e-homes-again bob');
+    await reading(hawser('share unmanage e2e-teams'));
+    expect(await takeOver('e2e-teams-again')).toEqual(rules);
+    await hawser('access deny e2e-teams-again bob');
     await expect(as('bob').list(smb)).rejects.toThrow(refused);
-    await hawser('share delete e2e-homes-again');
+    await hawser('share delete e2e-teams-again');
   });
 });
 
