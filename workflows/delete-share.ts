@@ -54,7 +54,8 @@ async function takeOffInstance(
   const { serverId } = instance;
   if (!(await serverExists({ backend, serverId }))) return;
 
-  const volumeId = (await findVolume({ backend, shareId }))?.volumeId ?? null;
+  const own = location === null ? await findVolume({ backend, shareId }) : undefined;
+  const volumeId = own?.volumeId ?? null;
   if (location !== null || (await isFree({ instance, shareId, volumeId }))) {
     const unexport = step(`stop exporting by ${protocol}`);
     if (protocol === 'CIFS') {
@@ -64,15 +65,14 @@ async function takeOffInstance(
         { host: instance, shareId, location, rules: [], forGood: true },
       ]);
     }
-    // Where it is recorded to be, it is taken off even if its mount outlived its disk.
-    const from = location === null && volumeId !== null ? { volumeId } : {};
     await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
-      { host: instance, shareId, location, ...from },
+      { host: instance, shareId, location, ...(own && { volumeId: own.volumeId }) },
     ]);
   }
-  if (volumeId === null) return;
-  await detachVolume.executeWithOptions(step(`detach volume ${volumeId}`), [
-    { backend, serverId, volumeId },
+  const volume = await findVolume({ backend, shareId });
+  if (!volume) return;
+  await detachVolume.executeWithOptions(step(`detach volume ${volume.volumeId}`), [
+    { backend, serverId, volumeId: volume.volumeId },
   ]);
 }
 

@@ -515,9 +515,9 @@ test('a managed share is deleted like any other', async () => {
     await client.waitUntilDeleted(spec.id);
   });
   expect(calls.slice(-5)).toEqual([
-    'findVolume',
     'applyNfsExports',
     'unmountShare',
+    'findVolume',
     'detachVolume',
     'deleteVolume',
   ]);

@@ -171,6 +171,7 @@ describe('a share', () => {
           'serverExists',
           'findVolume',
           'findOtherMount',
+          'findVolume',
           'detachVolume',
           'deleteVolume',
         ]);

@@ -233,11 +233,12 @@ test('a share whose create was ended from outside is still cleaned up when it is
     await handleOf(rig, request.id).result();
     expect((await instanceView(rig)).shares).toEqual([]);
   });
-  expect(rig.calls.slice(-6)).toEqual([
+  expect(rig.calls.slice(-7)).toEqual([
     'findVolume',
     'findOtherMount',
     'applyNfsExports',
     'unmountShare',
+    'findVolume',
     'detachVolume',
     'deleteVolume',
   ]);
