@@ -76,8 +76,8 @@ export async function sweep(input: SweepInput): Promise<SweepReport> {
   const onInstances = await fewAtATime(INSTANCES_AT_ONCE, instances, async (instance) => {
     const { id: instanceId, status } = instance;
     try {
-      // There is nothing to be asked of one that is on its way.
-      if (status !== 'active') return [];
+      // There is nothing to be asked of one that is on its way. What one in error has may be just what holds it up.
+      if (['creating', 'deleting', 'deleted'].includes(status)) return [];
       const host = await findInstanceHost.executeWithOptions(step(`where ${instanceId} is`), [
         { backend, instanceId },
       ]);

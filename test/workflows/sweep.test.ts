@@ -39,14 +39,15 @@ const orphan = (changes: Partial<Orphan> = {}): Orphan => ({
 
 const instance = { status: 'active', shares: 1, maxShares: 26 };
 
-/** Two instances, the second of which does not answer, and an orphan of each kind of end. */
+/** Two instances, the second of which is in error and does not answer, and an orphan of each kind of end. */
 const steps = (removed: string[]): Steps => ({
   listInventory: async () => ({
     shares: [],
     instances: [
       { ...instance, id: 'i1' },
-      { ...instance, id: 'dead' },
+      { ...instance, id: 'dead', status: 'error' },
       { ...instance, id: 'new', status: 'creating' },
+      { ...instance, id: 'going', status: 'deleting' },
     ],
   }),
   findInstanceHost: async ({ backend, instanceId }) => ({
