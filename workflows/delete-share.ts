@@ -5,17 +5,24 @@ import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities } from '../activities/file-systems.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
-import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
+import {
+  cloudCall,
+  cloudWait,
+  entityCall,
+  promptCommand,
+  remoteCommand,
+} from './activity-options.js';
 import type { ServiceInstance, ShareLocation, ShareRequest } from './model.js';
 import { step } from './step.js';
+
+type HostActivities = FileSystemActivities & NfsExportActivities & CifsExportActivities;
 
 const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall);
 const { findVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { serverExists } = proxyActivities<ComputeActivities>(cloudCall);
 const { detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
-const { findOtherMount, unmountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
-const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
-const { removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
+const patient = proxyActivities<HostActivities>(remoteCommand);
+const prompt = proxyActivities<HostActivities>(promptCommand);
 
 export interface DeleteShareInput {
   share: ShareRequest;
@@ -23,6 +30,8 @@ export interface DeleteShareInput {
   instance: ServiceInstance | null;
   /** Null when its making did not get so far as to say. */
   location: ShareLocation | null;
+  /** It failed before and is tried again later: an instance that does not answer must not hold up a giving up for a day. */
+  isRetry?: boolean;
 }
 
 /**
@@ -32,9 +41,7 @@ export interface DeleteShareInput {
 export async function deleteShare(input: DeleteShareInput): Promise<void> {
   const { share, instance, location } = input;
   const { id: shareId, backend } = share;
-  if (instance) {
-    await takeOffInstance(share, instance, location);
-  }
+  if (instance) await takeOffInstance(input, instance);
   await deleteVolume.executeWithOptions(step(`delete the volume of share ${shareId}`), [
     { backend, shareId },
   ]);
@@ -47,25 +54,28 @@ export async function deleteShare(input: DeleteShareInput): Promise<void> {
 }
 
 async function takeOffInstance(
-  { id: shareId, backend, protocol }: ShareRequest,
+  { share, location, isRetry = false }: DeleteShareInput,
   instance: ServiceInstance,
-  location: ShareLocation | null,
 ): Promise<void> {
+  const { id: shareId, backend, protocol } = share;
+  const onHost = isRetry ? prompt : patient;
   const { serverId } = instance;
   if (!(await serverExists({ backend, serverId }))) return;
 
   const own = location === null ? await findVolume({ backend, shareId }) : undefined;
   const volumeId = own?.volumeId ?? null;
-  if (location !== null || (await isFree({ instance, shareId, volumeId }))) {
+  if (location !== null || (await isFree(onHost, { host: instance, shareId, volumeId }))) {
     const unexport = step(`stop exporting by ${protocol}`);
     if (protocol === 'CIFS') {
-      await removeCifsShare.executeWithOptions(unexport, [{ host: instance, shareId, location }]);
+      await onHost.removeCifsShare.executeWithOptions(unexport, [
+        { host: instance, shareId, location },
+      ]);
     } else {
-      await applyNfsExports.executeWithOptions(unexport, [
+      await onHost.applyNfsExports.executeWithOptions(unexport, [
         { host: instance, shareId, location, rules: [], forGood: true },
       ]);
     }
-    await unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
+    await onHost.unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
       { host: instance, shareId, location, ...(own && { volumeId: own.volumeId }) },
     ]);
   }
@@ -80,18 +90,10 @@ async function takeOffInstance(
  * Whether the place of a share that did not get so far as to say where it is holds its own volume or nothing. It may have
  * failed just because somebody else's files are there, who exports them under the same name.
  */
-async function isFree({
-  instance,
-  shareId,
-  volumeId,
-}: {
-  instance: ServiceInstance;
-  shareId: string;
-  volumeId: string | null;
-}): Promise<boolean> {
-  const looked = step(`whose files are in the place of share ${shareId}`);
-  const other = await findOtherMount.executeWithOptions(looked, [
-    { host: instance, shareId, volumeId },
-  ]);
-  return other === null;
+async function isFree(
+  { findOtherMount }: Pick<typeof patient, 'findOtherMount'>,
+  place: { host: ServiceInstance; shareId: string; volumeId: string | null },
+): Promise<boolean> {
+  const looked = step(`whose files are in the place of share ${place.shareId}`);
+  return (await findOtherMount.executeWithOptions(looked, [place])) === null;
 }

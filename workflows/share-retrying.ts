@@ -138,7 +138,7 @@ async function removeLeftovers({ request, state, view, publish, run }: ShareEnti
   const { instance, location } = state;
   try {
     const summary = `Remove what the create of share ${view.id} left`;
-    await run(deleteShare, { share: request, instance, location }, summary);
+    await run(deleteShare, { share: request, instance, location, isRetry: true }, summary);
     Object.assign(state, { exists: false, instance: null });
     view.serviceInstance = null;
     view.error = withoutLeftovers(view.error);

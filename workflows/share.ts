@@ -157,7 +157,8 @@ function handleDeletion(entity: ShareEntity) {
     view.error = null;
     try {
       if (state.exists) {
-        const input = { share: request, instance: state.instance, location: state.location };
+        const { instance, location } = state;
+        const input = { share: request, instance, location, isRetry: view.retry !== undefined };
         await run(deleteShare, input, `Delete share ${view.id}`);
       }
       await putBack(entity);

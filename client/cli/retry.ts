@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Retried } from '../hawser-client.js';
+import type { HawserClient, Retried } from '../hawser-client.js';
 import { withSession, type Session } from './session.js';
 import { whileInstanceWatched, whileWatched } from './while-watched.js';
 
@@ -43,11 +43,35 @@ const named = (what: Retried): string => {
   return snapshotId === undefined ? `Share ${shareId}` : `Snapshot ${snapshotId} of ${shareId}`;
 };
 
-async function tryAgain({ connect, result, waiting }: Session, what: Retried): Promise<void> {
+async function tryAgain(session: Session, what: Retried): Promise<void> {
+  await watched(session, what, `Trying again: ${named(what)}`, async (client) =>
+    client.retry(what),
+  );
+  session.result(
+    { ...what, done: true },
+    () => `${named(what)}: what waited for its next try is done.`,
+  );
+}
+
+async function abandon(session: Session, what: Retried): Promise<void> {
+  // A try that is under way ends first.
+  await watched(session, what, `Giving up: ${named(what)}`, async (client) => client.giveUp(what));
+  session.result(
+    { ...what, forgotten: true },
+    () => `${named(what)} is forgotten. What is left of it: hawser sweep`,
+  );
+}
+
+async function watched(
+  { connect, waiting }: Session,
+  what: Retried,
+  doing: string,
+  ask: (client: HawserClient) => Promise<void>,
+): Promise<void> {
   const client = await connect();
-  const request = async () => client.retry(what);
+  const request = async () => ask(client);
   await waiting({
-    what: `Trying again: ${named(what)}`,
+    what: doing,
     watchWith:
       'instanceId' in what
         ? `hawser instance show ${what.instanceId}`
@@ -57,14 +81,4 @@ async function tryAgain({ connect, result, waiting }: Session, what: Retried): P
         ? whileInstanceWatched(client, what.instanceId, options, request)
         : whileWatched(client, what.shareId, options, request),
   });
-  result({ ...what, done: true }, () => `${named(what)}: what waited for its next try is done.`);
-}
-
-async function abandon({ connect, result }: Session, what: Retried): Promise<void> {
-  const client = await connect();
-  await client.giveUp(what);
-  result(
-    { ...what, forgotten: true },
-    () => `${named(what)} is forgotten. What is left of it: hawser sweep`,
-  );
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import {
@@ -119,6 +120,25 @@ describe('a share', () => {
       await handle.executeUpdate(deleteShareUpdate);
       expect(await handle.result()).toMatchObject({ id, status: 'deleted' });
     });
+  });
+
+  test('waits for an instance that does not answer a day at first, and not that long again', async () => {
+    const limits: unknown[] = [];
+    const rig = await createRig({
+      unmountShare: async () => {
+        limits.push(Context.current().info.scheduleToCloseTimeoutMs);
+        await never();
+      },
+    });
+    await rig.run(async () => {
+      const made = await availableShare(rig);
+      await made.handle.executeUpdate(deleteShareUpdate);
+      await made.until('error_deleting');
+      await refusal(made.handle.executeUpdate(retryUpdate, { args: [{}] }));
+      await made.handle.executeUpdate(giveUpUpdate, { args: [{}] });
+    });
+    const minuteMs = 60_000;
+    expect(limits).toEqual([24 * 60 * minuteMs, 15 * minuteMs]);
   });
 
   test('whose create could not undo all is cleaned up behind it, and keeps its reason', async () => {
