@@ -20,7 +20,7 @@ export interface BootVolume {
 }
 
 /** In place of the instance's: the next instance of that id must not take it for its own. */
-const keptTag = 'hawser:kept_boot_volume_of';
+export const keptTag = 'hawser:kept_boot_volume_of';
 
 const deletable = new Set(['available', 'error', 'error_restoring', 'error_extending']);
 
@@ -78,7 +78,7 @@ export function createBootVolumeActivities(backends: Backends) {
           const volumes = await bootVolumes(backend, instanceId);
           for (const volume of volumes) {
             if (volume.metadata[fateTag] === 'false' && !evenIfKept) {
-              await keep(backend, volume, instanceId);
+              await keepBootVolume(backend, volume, instanceId);
             } else if (volume.status === 'error_deleting') {
               throw permanent(
                 'VolumeFailed',
@@ -137,7 +137,12 @@ export const instanceZone = ({
   storage_availability_zone: storage,
 }: Backend['options']): string | undefined => own ?? storage ?? undefined;
 
-async function keep({ cloud }: Backend, volume: Volume, instanceId: string): Promise<void> {
+/** Leaves a boot volume to whoever wanted it to outlive its instance. Safe to repeat. */
+export async function keepBootVolume(
+  { cloud }: Backend,
+  volume: Volume,
+  instanceId: string,
+): Promise<void> {
   const { [instanceTag]: _gone, ...metadata } = volume.metadata;
   await cloud.blockStorage.updateVolume(volume.id, {
     metadata: { ...metadata, [keptTag]: instanceId },

@@ -197,6 +197,22 @@ describe("an instance's boot volume", () => {
     expect(await rig.operator.blockStorage.findVolume(first.volumeId)).toBeDefined();
   });
 
+  test('that is to be kept does not keep a server from being swept, and is marked as kept', async () => {
+    await begin({ service_instance_boot_volume_delete_on_termination: false });
+    const { serverId, volumeId } = await boot();
+    const orphan = { kind: 'server' as const, id: serverId };
+    const removal = { backend: bench.backend, orphan, hosts: [], evenIfUnknown: false };
+    for (const round of ['first', 'second']) {
+      expect(await bench.retried.removeOrphan(removal), round).toBe('removed');
+    }
+    expect(await rig.operator.compute.findServer(serverId)).toBeUndefined();
+    const kept = { 'hawser:kept_boot_volume_of': ref.instanceId };
+    expect(await rig.operator.blockStorage.listVolumes({ metadata: kept })).toMatchObject([
+      { id: volumeId, status: 'available' },
+    ]);
+    expect(await volumes()).toEqual([]);
+  });
+
   test('does not keep its server, but the volume of a share beside it does', async () => {
     const { serverId, hostKey } = await boot();
     const host = { ...ref, serverId, address: '', hostKey };
