@@ -89,16 +89,24 @@ export interface Backend {
 }
 
 /** Finds a backend by its name in hawser.yaml. */
-export type Backends = (name: string) => Backend;
+export interface Backends {
+  (name: string): Backend;
+  /** Of all that are in it. */
+  names: string[];
+}
 
 export function backendsOf(list: Backend[]): Backends {
   const byName = new Map(list.map((backend) => [backend.name, backend]));
-  return (name) => {
+  const names = [...byName.keys()];
+  const find = (name: string): Backend => {
     const backend = byName.get(name);
     if (backend) return forThisStep(backend);
-    const known = [...byName.keys()].join(', ');
-    throw permanent('BackendUnknown', `No backend is named ${name} here; there are: ${known}`);
+    throw permanent(
+      'BackendUnknown',
+      `No backend is named ${name} here; there are: ${names.join(', ')}`,
+    );
   };
+  return Object.assign(find, { names });
 }
 
 /** Requests end when the step is cancelled or its worker stops. */

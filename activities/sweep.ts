@@ -73,7 +73,7 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
         ...(await markedStorage(backend)),
         ...ports.filter((port) => port !== undefined),
       ];
-      const judge = createJudge(temporal, judging);
+      const judge = createJudge(backends, temporal, judging);
       const owned = await someAtOnce(marked, async (one) => {
         const found = await judge(one);
         return found && orphanOf(await withAge(backend, one), found, grace);
@@ -99,7 +99,7 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
       graceSeconds: number;
     }): Promise<Orphan[]> {
       const backend = backends(host.backend);
-      const judge = createJudge(temporal, judging);
+      const judge = createJudge(backends, temporal, judging);
       const unmanaged = await unmanagedOn(host);
       const onHost = await listLeftovers(host);
       return someAtOnce(

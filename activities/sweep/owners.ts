@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import {
   isTransient,
   serviceInstanceWorkflowId,
@@ -6,6 +6,9 @@ import {
   type ServiceInstanceView,
   type ShareView,
 } from '../../workflows/model.js';
+import type { Backends } from '../backend.js';
+import { commonServers } from './common-servers.js';
+import { lifeOf, type Life } from './life.js';
 import type { Marked, Owner } from './marked.js';
 
 /** How something turned out that belongs to no share or instance that there is. */
@@ -16,10 +19,6 @@ export interface Ownerless {
   /** Why nobody can have wanted its data to go; null when somebody did. */
   keep: string | null;
 }
-
-type Life =
-  | { running: true; view: unknown }
-  | { running: false; endedAt: Date | null; status: string | null; view: unknown };
 
 export interface Judging {
   /** Whether the data of a share may go of which Temporal knows nothing. */
@@ -34,7 +33,11 @@ export type Judge = (
  * Asks the owners' own workflows whether something is theirs, each once; lists lag behind. Undefined when it is, and
  * whenever that is not sure.
  */
-export function createJudge(temporal: Client, { evenIfUnknown }: Judging): Judge {
+export function createJudge(
+  backends: Backends,
+  temporal: Client,
+  { evenIfUnknown }: Judging,
+): Judge {
   const lives = new Map<string, Promise<Life>>();
   let servers: Promise<Set<string>> | undefined;
   return async (marked) => {
@@ -48,7 +51,7 @@ export function createJudge(temporal: Client, { evenIfUnknown }: Judging): Judge
       // A server that Hawser made once may be the one that a backend was given for all its shares.
       const { serverId } = marked;
       if (owner.type === 'instance' && serverId !== null) {
-        servers ??= serversOfInstances(temporal);
+        servers ??= commonServers(backends, temporal);
         if ((await servers).has(serverId)) return undefined;
       }
       return orphaned(owner, life, evenIfUnknown);
@@ -67,32 +70,6 @@ export const ownerInWords = (owner: Owner): string =>
     : owner.snapshotId === undefined
       ? `share ${owner.id}`
       : `snapshot ${owner.snapshotId} of share ${owner.id}`;
-
-async function lifeOf(temporal: Client, workflowId: string): Promise<Life> {
-  try {
-    const { status, memo, closeTime } = await temporal.workflow.getHandle(workflowId).describe();
-    const view = memo?.['view'];
-    // One that continues as new ends for a moment.
-    if (['RUNNING', 'CONTINUED_AS_NEW', 'PAUSED'].includes(status.name)) {
-      return { running: true, view };
-    }
-    return { running: false, endedAt: closeTime ?? null, status: status.name, view };
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    return { running: false, endedAt: null, status: null, view: undefined };
-  }
-}
-
-/** Of all service instances whose workflows run, on whatever backend. */
-async function serversOfInstances(temporal: Client): Promise<Set<string>> {
-  const query = `WorkflowType = 'serviceInstance' AND ExecutionStatus = 'Running'`;
-  const servers = new Set<string>();
-  for await (const { memo } of temporal.workflow.list({ query })) {
-    const serverId = (memo?.['view'] as ServiceInstanceView | undefined)?.serverId;
-    if (serverId) servers.add(serverId);
-  }
-  return servers;
-}
 
 function orphaned(
   owner: Owner,

@@ -29,7 +29,7 @@ export function createRemoval(backends: Backends, temporal: Client) {
   const orphanTest =
     (judging: Judging): IsOrphan =>
     async (marked) => {
-      const found = await createJudge(temporal, judging)(marked);
+      const found = await createJudge(backends, temporal, judging)(marked);
       return found !== undefined && found.keep === null && !marked.takenOver;
     };
   const removeLeftovers = createLeftoversRemoval(backends);

@@ -199,7 +199,7 @@ describe('the service network', () => {
     };
     const { options, publicKey, backend: name } = bench;
     const backend = { name, options, publicKey, ssh, hostInterface, cloud: rig.operator };
-    const steps = createNetworkActivities(() => backend);
+    const steps = createNetworkActivities(Object.assign(() => backend, { names: [name] }));
     const logger = new DefaultLogger('WARN', (entry) => logged.push(entry));
     const environment = new MockActivityEnvironment({}, { logger });
     await environment.run(async () => steps.releaseServiceNetwork(ref));

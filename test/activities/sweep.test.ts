@@ -290,12 +290,33 @@ describe('in the cloud', () => {
 
   test('a server that was made once and serves another backend now is no orphan', async () => {
     const host = await boot();
-    expect(kinds(await find())).toContain('server');
-    await liveInstance({ ...host, instanceId: commonInstanceId(`${bench.backend}-other`) });
-    await expect
-      .poll(async () => kinds(await find()).filter((kind) => ['server', 'port'].includes(kind)))
-      .toEqual([]);
-    expect(await remove({ kind: 'server', id: host.serverId })).toBe('inUse');
+    const other = await rig.addBackend();
+    const ofServer = async (steps = other.steps) => {
+      const look = { backend: bench.backend, graceSeconds: 0, evenIfUnknown: true };
+      const { orphans } = await steps.findOrphans(look);
+      return kinds(orphans).filter((kind) => ['server', 'port'].includes(kind));
+    };
+    expect(await ofServer()).toEqual(['port', 'server']);
+    const orphan = { kind: 'server', id: host.serverId } as const;
+    const removal = { backend: bench.backend, orphan, hosts: [], evenIfUnknown: true };
+    const workflow = await liveInstance({ ...host, instanceId: commonInstanceId(other.backend) });
+    expect(await ofServer()).toEqual([]);
+    expect(await other.steps.removeOrphan(removal)).toBe('inUse');
+
+    // One that has only just been configured has no workflow yet.
+    await workflow.terminate();
+    expect(await ofServer()).toEqual(['port', 'server']);
+    const { name } = await rig.operator.compute.getServer(host.serverId);
+    for (const wanted of [name, host.serverId]) {
+      const { steps } = await rig.addBackend({
+        driver_handles_share_servers: false,
+        service_instance_name_or_id: wanted,
+        service_net_name_or_ip: host.address,
+        tenant_net_name_or_ip: host.address,
+      });
+      expect(await ofServer(steps), wanted).toEqual([]);
+      expect(await steps.removeOrphan(removal), wanted).toBe('inUse');
+    }
   });
 
   test('a server that Nova keeps for a while after its deletion is gone, and gives up volumes', async () => {

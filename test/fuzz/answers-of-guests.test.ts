@@ -63,7 +63,10 @@ beforeAll(async () => {
   } as unknown as Backend;
   bench = benchOf(
     backend,
-    createActivities(() => backend, new Client({ connection })),
+    createActivities(
+      Object.assign(() => backend, { names: ['b'] }),
+      new Client({ connection }),
+    ),
   );
 });
 afterAll(async () => {

@@ -50,10 +50,11 @@ export async function startActivityRig() {
     operator,
     tenant,
 
+    /** Its steps know those that were added before it, as one worker's do. */
     async addBackend(more: Record<string, unknown> = {}): Promise<Bench> {
       const backend = await openTestBackend(devcloud, keys, `b${opened.length}`, more);
       opened.push(backend);
-      const activities = createActivities(backendsOf([backend]), new Client({ connection }));
+      const activities = createActivities(backendsOf([...opened]), new Client({ connection }));
       return benchOf(backend, activities);
     },
 

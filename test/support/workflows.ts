@@ -42,7 +42,8 @@ export async function createRig(
       },
     ]),
   );
-  const placement = createPlacementActivities(() => fakeBackend(backend, options), client);
+  const backends = Object.assign(() => fakeBackend(backend, options), { names: [backend] });
+  const placement = createPlacementActivities(backends, client);
   const worker = await Worker.create({
     connection,
     taskQueue: taskQueue(backend),
