@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import {
+  equals,
   serviceInstanceWorkflowId,
   type InstanceHost,
   type ServiceInstanceView,
@@ -37,8 +38,8 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
   const isWanted = async (backend: string, { shareNetworkId }: SharedThing): Promise<boolean> => {
     const clause =
       shareNetworkId === null
-        ? `HawserBackend = '${backend}'`
-        : `HawserShareNetwork = '${shareNetworkId}'`;
+        ? equals('HawserBackend', backend)
+        : equals('HawserShareNetwork', shareNetworkId);
     const query = `WorkflowType = 'serviceInstance' AND ExecutionStatus = 'Running' AND ${clause}`;
     return (await temporal.workflow.count(query)).count > 0;
   };

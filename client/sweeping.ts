@@ -1,5 +1,5 @@
 import { WorkflowFailedError, type Client } from '@temporalio/client';
-import { taskQueue } from '../workflows/model.js';
+import { equals, taskQueue } from '../workflows/model.js';
 import { searchAttributes } from '../workflows/search-attributes.js';
 import type { SweepReport } from '../workflows/sweep-model.js';
 import type { sweep, SweepInput } from '../workflows/sweep.js';
@@ -44,7 +44,7 @@ export async function runSweep(client: Client, options: SweepOptions): Promise<S
 
 /** What the latest sweep that ended well said, by whomever it was begun; null without one that Temporal remembers. */
 export async function latestSweep(client: Client, backend: string): Promise<SweepReport | null> {
-  const query = `WorkflowType = 'sweep' AND ExecutionStatus = 'Completed' AND HawserBackend = '${backend}'`;
+  const query = `WorkflowType = 'sweep' AND ExecutionStatus = 'Completed' AND ${equals('HawserBackend', backend)}`;
   let latest: { workflowId: string; runId: string; startTime: Date } | undefined;
   for await (const found of client.workflow.list({ query })) {
     if (!latest || found.startTime > latest.startTime) latest = found;

@@ -2,7 +2,7 @@ import type { Network, Port, SecurityGroup, Subnet } from '../../openstack/netwo
 import type { Orphan } from '../../workflows/sweep-model.js';
 import type { Backend } from '../backend.js';
 import { isOurs, mark } from '../marks.js';
-import { isInstanceOf, utc, type Marked } from './marked.js';
+import { isInstanceOf, isUuid, utc, type Marked } from './marked.js';
 
 const instanceMark = mark('instance', '');
 
@@ -63,11 +63,12 @@ export type SharedThing = Pick<
   shareNetworkId: string | null;
 };
 
-/** The share network that a subnet of ours was made for. */
+/** The share network that a subnet of ours was made for; what names none that can be was not made by us. */
 export const shareNetworkOf = ({ description }: Subnet): string | undefined =>
   ['share_network', 'connected_share_network']
     .filter((kind) => isOurs(kind, description))
-    .map((kind) => description.slice(mark(kind, '').length))[0];
+    .map((kind) => description.slice(mark(kind, '').length))
+    .find(isUuid);
 
 /** What nobody uses but `orphanPorts`: subnets, then networks that would be empty without them, and groups. */
 export function unusedOf(

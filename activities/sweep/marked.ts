@@ -32,6 +32,8 @@ export function utc(time: string): string | null {
 /** Neutron's ids, which are in every service instance's. */
 const uuid = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
+export const isUuid = (id: string): boolean => new RegExp(`^${uuid}$`).test(id);
+
 /** Whether an id is of a service instance of this backend, and not of one whose name only begins with its. */
 export const isInstanceOf = (backend: string, instanceId: string): boolean =>
   instanceId.startsWith(`${backend}-`) &&

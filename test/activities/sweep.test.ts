@@ -349,6 +349,20 @@ describe('in the cloud', () => {
     expect(await rig.operator.network.findPort(port?.id ?? '')).toBeTruthy();
   });
 
+  test('a subnet whose description names no share network is left alone', async () => {
+    const { network } = rig.operator;
+    const odd = await network.createNetwork({ name: bench.options.service_network_name });
+    const { id } = await network.createSubnet({
+      name: 'odd',
+      networkId: odd.id,
+      cidr: '10.253.0.0/28',
+      ipVersion: 4,
+      description: "hawser:share_network=their's",
+    });
+    expect(await find()).toEqual([]);
+    expect(await remove({ kind: 'subnet', id })).toBe('inUse');
+  });
+
   test('a service subnet with a port of a living instance stays, with its way out', async () => {
     const host = await boot();
     await liveInstance(host);
