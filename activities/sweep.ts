@@ -85,7 +85,13 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
       const unused = await someAtOnce(unusedOf(name, shared, leaving), async (one) => {
         if (await isWanted(name, one)) return undefined;
         const { shareNetworkId: _network, ...thing } = one;
-        return { ...thing, sizeGib: null, keep: null, ...ageOf(thing.createdAt, null, grace) };
+        return {
+          ...thing,
+          sizeGib: null,
+          serverId: null,
+          keep: null,
+          ...ageOf(thing.createdAt, null, grace),
+        };
       });
       return { graceSeconds: grace, orphans: [...owned, ...unused] };
     },
@@ -124,7 +130,7 @@ export function createSweepActivities(backends: Backends, temporal: Client) {
 }
 
 function orphanOf(
-  { owner, serverId: _server, takenOver, ...marked }: Marked,
+  { owner, takenOver, ...marked }: Marked,
   { why, endedAt, keep }: Ownerless,
   graceSeconds: number,
 ): Orphan {

@@ -29,6 +29,8 @@ export interface Orphan {
   /** Since when it may be one: the later of its making and its owner's end; null when nobody knows. */
   since: string | null;
   sizeGib: number | null;
+  /** Nova's server that it is, is attached to or is on; null for none. */
+  serverId: string | null;
   /** Younger than the grace time: something may be about to use it. */
   young: boolean;
   /** Why a sweep does not delete it though it may; null when it does. */

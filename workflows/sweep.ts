@@ -121,8 +121,10 @@ async function sweptOne(
   if (!removal) return { ...orphan, state: 'found', detail: null };
   const { kind, id } = orphan;
   try {
+    const { hosts, ...rest } = removal;
+    const host = hostOf(orphan, hosts);
     const done = await removeOrphan.executeWithOptions(step(`remove ${kind} ${id}`), [
-      { ...removal, orphan: { kind, id } },
+      { ...rest, orphan: { kind, id }, host },
     ]);
     return done === 'removed'
       ? { ...orphan, state: 'removed', detail: null }
@@ -130,6 +132,14 @@ async function sweptOne(
   } catch (failure) {
     return { ...orphan, state: 'failed', detail: problemOf(failure).message };
   }
+}
+
+/** One server may be two instances, and what is on it is of one of them. */
+function hostOf({ kind, id, serverId }: Orphan, hosts: InstanceHost[]): InstanceHost | null {
+  const host = hosts.find((one) =>
+    kind === 'leftovers' ? id.startsWith(`${one.instanceId}/`) : one.serverId === serverId,
+  );
+  return host ?? null;
 }
 
 /** In the worker's log, for those who never ask. */

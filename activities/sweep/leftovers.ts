@@ -45,7 +45,7 @@ export function createLeftovers(backends: Backends) {
 }
 
 export const markedLeftovers = (
-  { instanceId }: InstanceHost,
+  { instanceId, serverId }: InstanceHost,
   { shareId, path, parts }: OnHost,
 ): Marked => ({
   kind: 'leftovers',
@@ -55,7 +55,7 @@ export const markedLeftovers = (
   owner: { type: 'share', id: shareId },
   createdAt: null,
   sizeGib: null,
-  serverId: null,
+  serverId,
   takenOver: false,
 });
 

@@ -7,11 +7,9 @@ export type Owner =
 /** Something of one owner that bears our mark. */
 export interface Marked extends Pick<
   Orphan,
-  'kind' | 'id' | 'name' | 'mark' | 'createdAt' | 'sizeGib'
+  'kind' | 'id' | 'name' | 'mark' | 'createdAt' | 'sizeGib' | 'serverId'
 > {
   owner: Owner;
-  /** The server that it is, or is attached to; null for none. */
-  serverId: string | null;
   /** It was there before Hawser. */
   takenOver: boolean;
 }

@@ -14,12 +14,12 @@ import { createStorageRemoval } from './remove-storage.js';
 export interface Removal extends Judging {
   backend: string;
   orphan: Pick<Orphan, 'kind' | 'id'>;
-  /** The service instances that answered: from these volumes may be taken. */
-  hosts: InstanceHost[];
+  /** The service instance on whose server it is, if that answered: from it a volume may be taken. */
+  host: InstanceHost | null;
 }
 
 interface Look {
-  hosts: InstanceHost[];
+  host: InstanceHost | null;
   isOrphan: IsOrphan;
 }
 
@@ -36,8 +36,8 @@ export function createRemoval(backends: Backends, temporal: Client) {
   const storage = createStorageRemoval(backends);
 
   const remove: Record<OwnedKind, (backend: Backend, id: string, look: Look) => Promise<void>> = {
-    volume: async (backend, id, { hosts }) => storage.removeVolume(backend, id, hosts),
-    'boot volume': async (backend, id, { hosts }) => storage.removeVolume(backend, id, hosts),
+    volume: async (backend, id, { host }) => storage.removeVolume(backend, id, host),
+    'boot volume': async (backend, id, { host }) => storage.removeVolume(backend, id, host),
     snapshot: storage.removeSnapshot,
     server: async (backend, id, { isOrphan }) => removeServer(backend, id, isOrphan),
     'key pair': async ({ cloud }, id) => cloud.compute.deleteKeypair(id),
@@ -47,7 +47,7 @@ export function createRemoval(backends: Backends, temporal: Client) {
   return async ({
     backend: name,
     orphan: { kind, id },
-    hosts,
+    host,
     ...judging
   }: Removal): Promise<Removed> => {
     const backend = backends(name);
@@ -56,14 +56,15 @@ export function createRemoval(backends: Backends, temporal: Client) {
     if (kind === 'network') return removeNetwork(backend, id);
     if (kind === 'security group') return removeSecurityGroup(backend, id);
     if (kind === 'leftovers') {
-      const host = hosts.find(({ instanceId }) => id.startsWith(`${instanceId}/`));
-      if (host) return removeLeftovers(host, id.slice(host.instanceId.length + 1), isOrphan);
+      if (host && id.startsWith(`${host.instanceId}/`)) {
+        return removeLeftovers(host, id.slice(host.instanceId.length + 1), isOrphan);
+      }
       throw permanent('InstanceUnhealthy', `The service instance of ${id} did not answer`);
     }
     const marked = await findMarked[kind](backend, id);
     if (marked === undefined) return 'removed';
     if (marked === 'unmarked' || !(await isOrphan(marked))) return 'inUse';
-    await remove[kind](backend, id, { hosts, isOrphan });
+    await remove[kind](backend, id, { host, isOrphan });
     return 'removed';
   };
 }

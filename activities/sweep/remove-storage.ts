@@ -20,7 +20,7 @@ export function createStorageRemoval(backends: Backends) {
   const detach = async (
     { name, cloud }: Backend,
     volume: Volume,
-    hosts: InstanceHost[],
+    host: InstanceHost | null,
   ): Promise<void> => {
     const deleted = (await deletedServersOf({ cloud }, volume)).map(({ id }) => id);
     for (const { serverId } of volume.attachments) {
@@ -30,8 +30,7 @@ export function createStorageRemoval(backends: Backends) {
         else await compute.detachVolume({ backend: name, serverId, volumeId: volume.id });
         continue;
       }
-      const host = hosts.find((one) => one.serverId === serverId);
-      if (serverId === null || !host) {
+      if (serverId === null || host?.serverId !== serverId) {
         throw permanent(
           'InstanceInUse',
           `Volume ${volume.id} is attached to server ${serverId ?? '(unknown)'}, which is no service instance that answers: detach it there`,
@@ -49,10 +48,14 @@ export function createStorageRemoval(backends: Backends) {
   };
 
   return {
-    removeVolume: async (backend: Backend, id: string, hosts: InstanceHost[]): Promise<void> => {
+    removeVolume: async (
+      backend: Backend,
+      id: string,
+      host: InstanceHost | null,
+    ): Promise<void> => {
       const { blockStorage } = backend.cloud;
       const volume = await blockStorage.findVolume(id);
-      if (volume) await detach(backend, volume, hosts);
+      if (volume) await detach(backend, volume, host);
       await untilGone(backend, `Volume ${id}`, 'VolumeFailed', async () => {
         const seen = await blockStorage.findVolume(id);
         if (seen && deletable.has(seen.status)) await blockStorage.deleteVolume(id);

@@ -201,7 +201,7 @@ describe("an instance's boot volume", () => {
     await begin({ service_instance_boot_volume_delete_on_termination: false });
     const { serverId, volumeId } = await boot();
     const orphan = { kind: 'server' as const, id: serverId };
-    const removal = { backend: bench.backend, orphan, hosts: [], evenIfUnknown: false };
+    const removal = { backend: bench.backend, orphan, host: null, evenIfUnknown: false };
     for (const round of ['first', 'second']) {
       expect(await bench.retried.removeOrphan(removal), round).toBe('removed');
     }

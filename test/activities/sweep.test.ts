@@ -103,9 +103,9 @@ const findOn = (host: InstanceHost, evenIfUnknown = true): Promise<Orphan[]> =>
 
 const remove = (
   orphan: Pick<Orphan, 'kind' | 'id'>,
-  hosts: InstanceHost[] = [],
+  host: InstanceHost | null = null,
   evenIfUnknown = true,
-) => bench.retried.removeOrphan({ backend: bench.backend, orphan, hosts, evenIfUnknown });
+) => bench.retried.removeOrphan({ backend: bench.backend, orphan, host, evenIfUnknown });
 
 /** Listed a moment after they were started. */
 const listed = async (count: number) =>
@@ -207,7 +207,7 @@ describe('in the cloud', () => {
     expect(kinds(found)).toEqual(['snapshot', 'volume']);
     for (const orphan of found) {
       expect(orphan.keep).toContain('--even-if-unknown');
-      expect(await remove(orphan, [], false)).toBe('inUse');
+      expect(await remove(orphan, null, false)).toBe('inUse');
     }
     for (const orphan of (await find()).sort((a, b) => a.kind.localeCompare(b.kind))) {
       expect(orphan.keep).toBeNull();
@@ -298,7 +298,7 @@ describe('in the cloud', () => {
     };
     expect(await ofServer()).toEqual(['port', 'server']);
     const orphan = { kind: 'server', id: host.serverId } as const;
-    const removal = { backend: bench.backend, orphan, hosts: [], evenIfUnknown: true };
+    const removal = { backend: bench.backend, orphan, host: null, evenIfUnknown: true };
     const workflow = await liveInstance({ ...host, instanceId: commonInstanceId(other.backend) });
     expect(await ofServer()).toEqual([]);
     expect(await other.steps.removeOrphan(removal)).toBe('inUse');
@@ -391,7 +391,7 @@ describe('on a service instance', () => {
     expect(await findOn(host, false)).toMatchObject([
       { id: leftovers.id, keep: expect.stringContaining('--even-if-unknown') },
     ]);
-    expect(await remove(leftovers, [host], false)).toBe('inUse');
+    expect(await remove(leftovers, host, false)).toBe('inUse');
     const found = await findOn(host);
     expect(found).toMatchObject([
       {
@@ -404,16 +404,16 @@ describe('on a service instance', () => {
     ]);
     const [volume] = await find();
     expect(volume).toMatchObject({ kind: 'volume', owner: `share ${gone}` });
-    const mounted = await failureOf(remove({ kind: 'volume', id: volume?.id ?? '' }, [host]));
+    const mounted = await failureOf(remove({ kind: 'volume', id: volume?.id ?? '' }, host));
     expect(mounted.message).toContain(`is mounted at`);
     const unasked = await failureOf(remove({ kind: 'volume', id: volume?.id ?? '' }));
     expect(unasked.message).toContain('no service instance that answers');
 
-    for (const _ of ['first', 'second']) expect(await remove(leftovers, [host])).toBe('removed');
+    for (const _ of ['first', 'second']) expect(await remove(leftovers, host)).toBe('removed');
     expect(await findOn(host)).toEqual([]);
     expect(await bench.onHost(host, 'cat "$r/etc/fstab"; net conf listshares')).not.toContain(gone);
     expect(await bench.onHost(host, 'cat "$r/etc/fstab"')).toContain(kept);
-    expect(await remove({ kind: 'volume', id: volume?.id ?? '' }, [host])).toBe('removed');
+    expect(await remove({ kind: 'volume', id: volume?.id ?? '' }, host)).toBe('removed');
     expect(await find()).toEqual([]);
   });
 
@@ -432,7 +432,7 @@ describe('on a service instance', () => {
     expect(found).toMatchObject([
       { owner: `share ${old}`, keep: expect.stringContaining('/srv/old') },
     ]);
-    expect(await remove(found[0] ?? { kind: 'leftovers', id: '' }, [host])).toBe('inUse');
+    expect(await remove(found[0] ?? { kind: 'leftovers', id: '' }, host)).toBe('inUse');
     expect(await bench.onHost(host, 'cat "$r/etc/fstab"')).toContain('/srv/old');
   });
 
@@ -458,7 +458,7 @@ describe('on a service instance', () => {
     expect(await findOn(host)).toMatchObject([
       { owner: `share ${gone}`, name: `samba of /shares/share-${gone}`, keep: null },
     ]);
-    expect(await remove({ kind: 'leftovers', id: `${host.instanceId}/${gone}` }, [host])).toBe(
+    expect(await remove({ kind: 'leftovers', id: `${host.instanceId}/${gone}` }, host)).toBe(
       'removed',
     );
 
@@ -468,7 +468,7 @@ describe('on a service instance', () => {
     expect(await findOn(host)).toMatchObject([
       { owner: `share ${theirs}`, keep: expect.stringContaining(`of backend ${other.backend}`) },
     ]);
-    expect(await remove({ kind: 'leftovers', id: `${host.instanceId}/${theirs}` }, [host])).toBe(
+    expect(await remove({ kind: 'leftovers', id: `${host.instanceId}/${theirs}` }, host)).toBe(
       'inUse',
     );
   });

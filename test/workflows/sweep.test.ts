@@ -32,6 +32,7 @@ const orphan = (changes: Partial<Orphan> = {}): Orphan => ({
   createdAt: null,
   since: null,
   sizeGib: 2,
+  serverId: null,
   young: false,
   keep: null,
   ...changes,
@@ -39,12 +40,13 @@ const orphan = (changes: Partial<Orphan> = {}): Orphan => ({
 
 const instance = { status: 'active', shares: 1, maxShares: 26 };
 
-/** Two instances, the second of which is in error and does not answer, and an orphan of each kind of end. */
+/** Three instances, one of which is in error and does not answer, and an orphan of each kind of end. */
 const steps = (removed: string[]): Steps => ({
   listInventory: async () => ({
     shares: [],
     instances: [
       { ...instance, id: 'i1' },
+      { ...instance, id: 'i2' },
       { ...instance, id: 'dead', status: 'error' },
       { ...instance, id: 'new', status: 'creating' },
       { ...instance, id: 'going', status: 'deleting' },
@@ -61,7 +63,7 @@ const steps = (removed: string[]): Steps => ({
     graceSeconds: graceSeconds ?? 3600,
     orphans: [
       orphan({ kind: 'subnet', id: 'n1', sizeGib: null }),
-      orphan(),
+      orphan({ serverId: 'server-i2' }),
       orphan({ id: 'v2', young: true }),
       orphan({ id: 'v3', keep: 'it was there before' }),
       orphan({ kind: 'server', id: 'stuck', sizeGib: null }),
@@ -71,10 +73,11 @@ const steps = (removed: string[]): Steps => ({
     if (host.instanceId === 'dead') {
       throw ApplicationFailure.nonRetryable('10.0.0.5 did not answer', 'HostUnreachable');
     }
+    if (host.instanceId === 'i2') return [];
     return [orphan({ kind: 'leftovers', id: 'i1/s1', sizeGib: null })];
   },
-  removeOrphan: async ({ orphan: { id }, hosts }) => {
-    removed.push(`${id} with ${hosts.map(({ serverId }) => serverId).join()}`);
+  removeOrphan: async ({ orphan: { id }, host }) => {
+    removed.push(`${id} with ${host?.serverId ?? 'none'}`);
     if (id === 'stuck') throw ApplicationFailure.nonRetryable('it is locked', 'ServerFailed');
     return id === 'n1' ? 'inUse' : 'removed';
   },
@@ -119,7 +122,12 @@ test('what is old enough and nobody keeps is removed, guests first, and what fai
       'n1 kept: it is in use again',
     ]);
   });
-  expect(removed).toEqual(['i1/s1', 'stuck', 'v1', 'n1'].map((id) => `${id} with server-i1`));
+  expect(removed).toEqual([
+    'i1/s1 with server-i1',
+    'stuck with none',
+    'v1 with server-i2',
+    'n1 with none',
+  ]);
 });
 
 test('where nothing lives nothing is removed, unless that is said to be right', async () => {
