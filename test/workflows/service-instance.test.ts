@@ -161,8 +161,8 @@ test('a set-up that is terminated undoes nothing: the instance stays, for its de
   await rig.run(async () => {
     const created = runCreate(rig);
     await waiting;
-    const { memo } = await instanceHandle(rig).describe();
-    const { operation } = memo?.['view'] as { operation: { workflowId: string } };
+    const { memo = {} } = await instanceHandle(rig).describe();
+    const { operation } = memo['view'] as { operation: { workflowId: string } };
     await rig.client.workflow.getHandle(operation.workflowId).terminate('by hand');
     await expect(created).rejects.toThrow(WorkflowFailedError);
     const view = (await instanceHandle(rig).describe()).memo?.['view'];
