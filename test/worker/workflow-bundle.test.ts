@@ -35,5 +35,7 @@ test('the workflows are bundled once, and taken from what was kept as long as on
 });
 
 test('a worker that can keep nothing bundles at each start', async () => {
-  expect(await codeOf('/proc/nowhere')).toContain('setUpServiceInstance');
+  expect(await codeOf(join(import.meta.filename, 'below a file'))).toContain(
+    'setUpServiceInstance',
+  );
 });
