@@ -82,11 +82,13 @@ export async function runCell(
     if (struck && kind.event) await happen(kind.event, { place, stage, scenario });
     // What is held goes on; what shall strike later may still do so.
     if (kind.event) await bench.control.forget(faults[0] ?? '');
-    const left = limitMs;
-    const failure = await Promise.race([operation, sleep(left, 'late' as const, { ref: false })]);
+    const failure = await Promise.race([
+      operation,
+      sleep(limitMs, 'late' as const, { ref: false }),
+    ]);
     for (const fault of faults) await bench.control.forget(fault).catch(() => undefined);
     if (failure === 'late') {
-      findings.push({ outcome: 'stuck', text: `it did not end within ${left / 1000} s` });
+      findings.push({ outcome: 'stuck', text: `it did not end within ${limitMs / 1000} s` });
       giveUp.abort(new Error('the cell took too long'));
     }
     if (!(await untilAtRest(place, 20_000))) {

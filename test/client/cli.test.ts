@@ -1,33 +1,13 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HawserClient } from '../../client/index.js';
-import { startEnvironment, type Environment } from '../../dev/environment.js';
+import { describe, expect, it } from 'vitest';
 import { project } from '../../setup/tools.mjs';
+import { simulatedEnvironment } from '../support/simulated-environment.js';
 
 const network = 'demo-net/demo-subnet';
-const stateDir = mkdtempSync(join(tmpdir(), 'hawser-cli-'));
-let environment: Environment;
-let client: HawserClient;
+const story = simulatedEnvironment('cli');
 
-beforeAll(async () => {
-  environment = await startEnvironment({
-    stateDir,
-    cloud: { hosts: 'simulated' },
-    temporalDatabase: 'memory',
-  });
-  client = await HawserClient.connect({ address: environment.temporalAddress });
-});
-
-afterAll(async () => {
-  await client?.close();
-  await environment?.stop();
-  rmSync(stateDir, { recursive: true, force: true });
-});
-
-const hawser = (...args: string[]) => environment.hawser(args);
+const hawser = (...args: string[]) => story.environment.hawser(args);
 
 const create = (id: string, ...more: string[]) =>
   hawser('share', 'create', '--id', id, '--size', '1', '--share-network', network, ...more);
@@ -209,9 +189,9 @@ describe('a wait on the command line', () => {
   const args = ['share', 'create', '--protocol', 'NFS', '--size', '1', '--share-network', network];
 
   it('that is interrupted says that the work goes on, and it does', async () => {
-    await environment.worker.kill9();
+    await story.environment.worker.kill9();
     const command = spawn(process.execPath, [bin, ...args, '--id', 'left'], {
-      env: environment.env,
+      env: story.environment.env,
     });
     let stderr = '';
     command.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -221,14 +201,14 @@ describe('a wait on the command line', () => {
     expect(code).toBe(130);
     expect(stderr).toContain('goes on without this command');
     expect(stderr).toContain('hawser share watch left');
-    await environment.worker.start();
-    expect(await client.waitForShare('left')).toMatchObject({ status: 'available' });
+    await story.environment.worker.start();
+    expect(await story.client.waitForShare('left')).toMatchObject({ status: 'available' });
   });
 
   it('shows one live line on a terminal, and leaves only what was done', async () => {
     const command = [process.execPath, bin, ...args, '--id', 'live'].join(' ');
     const line = `stty cols 80 rows 24; ${command}`;
-    const script = spawn('script', ['-qec', line, '/dev/null'], { env: environment.env });
+    const script = spawn('script', ['-qec', line, '/dev/null'], { env: story.environment.env });
     let screen = '';
     script.stdout.on('data', (chunk: Buffer) => (screen += chunk.toString()));
     expect(await new Promise((resolve) => script.once('exit', resolve))).toBe(0);

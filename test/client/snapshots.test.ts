@@ -1,33 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openCloud } from '../../dev/cloud.js';
-import { startEnvironment, type Environment } from '../../dev/environment.js';
-import type { Cloud } from '../../openstack/index.js';
+import { beforeAll, expect, test } from 'vitest';
+import { simulatedEnvironment } from '../support/simulated-environment.js';
 
 const network = 'demo-net/demo-subnet';
-const stateDir = mkdtempSync(join(tmpdir(), 'hawser-snapshots-'));
-let environment: Environment;
-let cloud: Cloud;
+const story = simulatedEnvironment('snapshots');
 
 beforeAll(async () => {
-  environment = await startEnvironment({
-    stateDir,
-    cloud: { hosts: 'simulated' },
-    temporalDatabase: 'memory',
-  });
-  cloud = openCloud(environment.cloudsYaml, 'hawser');
   await json(`share create --id first --protocol NFS --size 2 --share-network ${network}`);
 });
 
-afterAll(async () => {
-  await cloud?.session.close();
-  await environment?.stop();
-  rmSync(stateDir, { recursive: true, force: true });
-});
-
-const hawser = (line: string) => environment.hawser(line.split(' '));
+const hawser = (line: string) => story.environment.hawser(line.split(' '));
 
 /** Runs a command with -o json, which must succeed and print one document and nothing else. */
 async function json(line: string): Promise<unknown> {
@@ -120,11 +101,11 @@ test('a snapshot is unmanaged, and managed again under another id', async () => 
   const said = await hawser('snapshot unmanage first monday');
   expect(said.stdout).toContain(`Cinder keeps it as ${volumeSnapshotId}`);
   expect((await hawser('snapshot list first')).stdout).toContain('hawser snapshot create first');
-  expect((await cloud.blockStorage.getSnapshot(volumeSnapshotId)).metadata).toEqual({});
+  expect((await story.cloud.blockStorage.getSnapshot(volumeSnapshotId)).metadata).toEqual({});
   expect(
     await json(`snapshot manage first --provider-location ${volumeSnapshotId} --id tuesday`),
   ).toMatchObject({ id: 'tuesday', status: 'available', volumeSnapshotId });
-  expect(await cloud.blockStorage.getSnapshot(volumeSnapshotId)).toMatchObject({
+  expect(await story.cloud.blockStorage.getSnapshot(volumeSnapshotId)).toMatchObject({
     name: 'manila-snapshot-tuesday',
     metadata: { 'hawser:share_id': 'first', 'hawser:snapshot_id': 'tuesday' },
   });
@@ -144,6 +125,6 @@ test('a snapshot that there is not, and what is no id, are told apart', async ()
 test('a snapshot is deleted, here and in Cinder, and then its share', async () => {
   const said = await hawser('snapshot delete first tuesday');
   expect(said.stdout).toBe('Snapshot tuesday of share first is deleted.\n');
-  expect(await cloud.blockStorage.listSnapshots()).toEqual([]);
+  expect(await story.cloud.blockStorage.listSnapshots()).toEqual([]);
   expect(await json('share delete first')).toMatchObject({ status: 'deleted' });
 });
