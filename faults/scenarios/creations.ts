@@ -19,12 +19,13 @@ export const creations: Scenario[] = [
       await createShare(stage, id, 'NFS');
       await writeData(stage, id);
       await stage.hawser.createSnapshot(id, { id: 'snap' });
-      // The copy begins with what the share had.
-      stage.data.set(stage.share, stage.data.get(id) ?? '');
     },
-    operate: (stage) => {
-      const fromSnapshot = { shareId: originOf(stage), snapshotId: 'snap' };
-      return createShare(stage, stage.share, 'NFS', { fromSnapshot });
+    operate: async (stage) => {
+      const origin = originOf(stage);
+      const fromSnapshot = { shareId: origin, snapshotId: 'snap' };
+      await createShare(stage, stage.share, 'NFS', { fromSnapshot });
+      // The copy begins with what the share had.
+      stage.data.set(stage.share, stage.data.get(origin) ?? '');
     },
   },
   {
