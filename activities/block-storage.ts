@@ -6,6 +6,7 @@ import { permanent } from './failures.js';
 import { backendTag, shareTag } from './marks.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { deletedServersOf } from './server-off.js';
+import { removeTwin } from './remove-twin.js';
 import { waitUntil } from './wait.js';
 
 export type BlockStorageActivities = ReturnType<typeof createBlockStorageActivities>;
@@ -59,7 +60,7 @@ export function createBlockStorageActivities(backends: Backends) {
             snapshotId: volumeSnapshotId,
           });
         },
-        remove: ({ id }) => cloud.blockStorage.deleteVolume(id),
+        remove: removeTwin(({ id }) => cloud.blockStorage.deleteVolume(id)),
       });
       const origin = volumeSnapshotId ?? null;
       if (volume.sizeGib !== sizeGib || volume.snapshotId !== origin) {

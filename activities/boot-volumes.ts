@@ -4,6 +4,7 @@ import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { backendTag, fateTag, instanceTag } from './marks.js';
 import { deletedServersOf } from './server-off.js';
+import { removeTwin } from './remove-twin.js';
 import { waitUntil } from './wait.js';
 
 export type BootVolumeActivities = ReturnType<typeof createBootVolumeActivities>;
@@ -42,7 +43,7 @@ export function createBootVolumeActivities(backends: Backends) {
       const { id, metadata } = await oldestOnly({
         find: () => bootVolumes(backend, ref.instanceId),
         create: async () => cloud.blockStorage.createVolume(await newBootVolume(backend, ref)),
-        remove: (twin) => cloud.blockStorage.deleteVolume(twin.id),
+        remove: removeTwin((twin) => cloud.blockStorage.deleteVolume(twin.id)),
       });
       await waitUntil({
         what,

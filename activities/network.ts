@@ -18,6 +18,7 @@ import {
 } from './security-groups.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { unlessGone } from './unless-gone.js';
+import { isInUse, unlessInUse } from './unless-in-use.js';
 
 export type NetworkActivities = ReturnType<typeof createNetworkActivities>;
 
@@ -88,7 +89,7 @@ export function createNetworkActivities(backends: Backends) {
       remove: async ({ id, description }) => {
         // Of several with one name only ours are removed, and none that somebody uses.
         if (isOurs('service_network', description)) {
-          await ignoreStatus(network.deleteNetwork(id), 409);
+          await unlessInUse(network.deleteNetwork(id));
         }
       },
     });
@@ -98,7 +99,7 @@ export function createNetworkActivities(backends: Backends) {
         createServiceSubnet(backend, service, shareNetwork, () =>
           serviceSubnets(backend, service, shareNetwork),
         ),
-      remove: ({ id }) => ignoreStatus(network.deleteSubnet(id), 409),
+      remove: ({ id }) => unlessInUse(network.deleteSubnet(id)),
     });
     await ensureRouterInterface(network, shareNetwork.routerId, subnet);
     return { networkId: service.id, subnetId: subnet.id, cidr: subnet.cidr };
@@ -186,7 +187,7 @@ export function createNetworkActivities(backends: Backends) {
         }
         if (!isOurs('service_network', service.description)) continue;
         const left = await network.listSubnets({ network_id: service.id });
-        if (left.length === 0) await ignoreStatus(network.deleteNetwork(service.id), 409);
+        if (left.length === 0) await unlessInUse(network.deleteNetwork(service.id));
       }
       await leaveAdminNetwork(backend);
       await tidyThisHost(backend);
@@ -435,7 +436,7 @@ export async function releaseSubnet(
   try {
     await network.deleteSubnet(subnet.id);
   } catch (error) {
-    if (!(error instanceof OpenStackError && error.status === 409)) throw error;
+    if (!isInUse(error)) throw error;
     const users = await portsOn(network, subnet);
     // A worker's host came back meanwhile, and is sent away by the next attempt.
     if (users.some(isHostPort) && !users.some(isInstancePort)) throw error;

@@ -8,6 +8,7 @@ import {
 import { joinUpdate, leaveUpdate, type JoinResult, type Leaving } from '../workflows/messages.js';
 import {
   commonInstanceId,
+  equals,
   serviceInstanceWorkflowId,
   shareWorkflowId,
   taskQueue,
@@ -49,6 +50,20 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       }),
     );
     return Promise.race([refusalAsIs(update.result()), Context.current().cancelled]);
+  };
+
+  const leave = async ({ instanceId, ...leaving }: Place & Leaving): Promise<void> => {
+    const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
+    try {
+      await handle.executeUpdate(leaveUpdate, { args: [leaving] });
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      // It ended, or it continued as new while it was asked.
+      const { status } = await handle.describe().catch(gone);
+      if (status.name === 'RUNNING') {
+        throw passing('CloudBusy', `Service instance ${instanceId} just continues as new`);
+      }
+    }
   };
 
   return {
@@ -108,17 +123,18 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
      * Gives the place back; a workflow that is gone has no place to give back. An instance that serves a share that
      * was unmanaged stays from then on, until that is managed again, under whatever id, and `gone`. Safe to repeat.
      */
-    async leaveServiceInstance({ instanceId, ...leaving }: Place & Leaving): Promise<void> {
-      const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
-      try {
-        await handle.executeUpdate(leaveUpdate, { args: [leaving] });
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-        // It ended, or it continued as new while it was asked.
-        const { status } = await handle.describe().catch(gone);
-        if (status.name === 'RUNNING') {
-          throw passing('CloudBusy', `Service instance ${instanceId} just continues as new`);
-        }
+    leaveServiceInstance: leave,
+
+    /**
+     * Gives back the place of a share whose making was ended before it could say where it has one, if it has. Safe to
+     * repeat.
+     */
+    async leaveAnyInstance({ backend, shareId }: Omit<Place, 'instanceId'>): Promise<void> {
+      const query = `WorkflowType = 'serviceInstance' AND ExecutionStatus = 'Running' AND ${equals('HawserBackend', backend)}`;
+      for await (const { memo } of temporal.workflow.list({ query })) {
+        const view = memo?.['view'] as ServiceInstanceView | undefined;
+        if (!view?.shares.includes(shareId)) continue;
+        await leave({ backend, instanceId: view.id, shareId, gone: true });
       }
     },
   };

@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js';
-import { isNotFound } from '../openstack/errors.js';
+import { OpenStackError, isNotFound } from '../openstack/errors.js';
 import type {
   Networks,
   NewSecurityGroupRule,
@@ -9,9 +9,10 @@ import type {
 import { oldestOnly } from '../openstack/oldest-only.js';
 import type { Backend } from './backend.js';
 import { passing } from './failures.js';
-import { ignoreStatus } from './ignore-status.js';
+
 import { adminSubnet } from './instance-layout.js';
 import { isOurs, mark } from './marks.js';
+import { unlessInUse } from './unless-in-use.js';
 
 /** The groups of an instance's ports. */
 export interface InstanceGroups {
@@ -55,7 +56,7 @@ export async function deleteInstanceGroups(backend: Backend): Promise<void> {
   ] as const) {
     for (const { id, description } of await groupsNamed(backend, name)) {
       if (!isOurs(kind, description)) continue;
-      await ignoreStatus(network.deleteSecurityGroup(id), 409);
+      await unlessInUse(network.deleteSecurityGroup(id));
     }
   }
 }
@@ -77,7 +78,7 @@ async function ensureGroup(
     find: () => groupsNamed(backend, name),
     create: () => network.createSecurityGroup({ name, description: mark(kind, backend.name) }),
     remove: async ({ id, description }) => {
-      if (isOurs(kind, description)) await ignoreStatus(network.deleteSecurityGroup(id), 409);
+      if (isOurs(kind, description)) await unlessInUse(network.deleteSecurityGroup(id));
     },
   });
   await reconcile(network, group, { rules, groupIsOurs: isOurs(kind, group.description) });
@@ -95,18 +96,27 @@ async function reconcile(
   });
   for (const rule of rules) {
     if (present.some((one) => isSame(one, rule))) continue;
-    // 409: somebody made the same rule meanwhile.
     const made = network.createSecurityGroupRule({
       ...rule,
       securityGroupId,
       description: ruleMark,
     });
-    await ignoreStatus(busyWhenGone(made), 409);
+    await unlessThere(busyWhenGone(made));
   }
   for (const one of present) {
     const ours = one.description === ruleMark || (groupIsOurs && isSame(one, sshFromAnywhere));
     if (!ours || rules.some((rule) => isSame(one, rule))) continue;
     await network.deleteSecurityGroupRule(one.id);
+  }
+}
+
+/** Somebody made the same rule meanwhile. */
+async function unlessThere(request: Promise<unknown>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    const there = error instanceof OpenStackError && error.code === 'SecurityGroupRuleExists';
+    if (!there) throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { oldestOnly } from '../openstack/oldest-only.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { backendTag, shareTag, snapshotTag, takenOverTag } from './marks.js';
+import { removeTwin } from './remove-twin.js';
 import { waitUntil } from './wait.js';
 
 export type VolumeSnapshotActivities = ReturnType<typeof createVolumeSnapshotActivities>;
@@ -41,7 +42,7 @@ export function createVolumeSnapshotActivities(backends: Backends) {
             name: snapshotName(backend, ref),
             metadata: marksOf(backend, ref),
           }),
-        remove: (twin) => blockStorage.deleteSnapshot(twin.id),
+        remove: removeTwin((twin) => blockStorage.deleteSnapshot(twin.id)),
       });
       await waitUntil({
         what: `Snapshot ${ref.snapshotId} of share ${ref.shareId} (Cinder's ${id})`,

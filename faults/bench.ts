@@ -9,6 +9,7 @@ import {
   laneName,
   makeAccounts,
   openLanes,
+  uploadBootableImage,
   writeCloudsYaml,
   type Account,
   type Lane,
@@ -64,6 +65,7 @@ export async function openBench({
       const admin = openCloud(cloudsYaml, 'admin');
       made.control = new CloudControl(String(backend['ssh_proxy']));
       made.accounts = await makeAccounts(admin, made.control, layouts);
+      if (layouts.includes('volume')) await uploadBootableImage(admin);
       await admin.session.close();
       lanesYaml = writeCloudsYaml(stateDir, cloudsYaml, made.accounts);
       return backendsOf(lanesYaml, made.accounts);

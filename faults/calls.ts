@@ -12,6 +12,8 @@ export interface Call {
   match: Match;
   /** How many of its kind come before it. */
   skip: number;
+  /** Of a creation, the list that was looked at whether the thing is there; `seen` times up to the creation. */
+  look?: { match: Match; seen: number };
 }
 
 /** Of calls that are made again and again, while something is waited for or one by one, the first and no more. */
@@ -21,9 +23,10 @@ const most = { reading: 2, changing: 3 };
 export function callsOf(entries: Entry[], project: string): Call[] {
   const counts = new Map<string, number>();
   const calls: Call[] = [];
-  for (const entry of entries) {
-    if (entry.project !== project) continue;
+  const own = entries.filter((entry) => entry.project === project);
+  for (const [at, entry] of own.entries()) {
     const { name, match } = identify(entry);
+    const look = lookBefore(own.slice(0, at), entry, name);
     const before = counts.get(name) ?? 0;
     counts.set(name, before + 1);
     if (before >= (entry.method === 'GET' ? most.reading : most.changing)) continue;
@@ -34,9 +37,27 @@ export function callsOf(entries: Entry[], project: string): Call[] {
       list: entry.method === 'GET' && !name.endsWith('}'),
       match,
       skip: before,
+      ...(look && { look }),
     });
   }
   return calls;
+}
+
+/** The last list of its own kind before a creation. */
+function lookBefore(before: Entry[], { service }: Entry, name: string): Call['look'] {
+  const collection = /^POST ([\w-]+)$/.exec(name)?.[1];
+  if (collection === undefined) return undefined;
+  const isList = new RegExp(`^GET ${collection}(/detail)?(\\?|$)`);
+  const list = before.findLast(
+    (entry) => entry.service === service && isList.test(identify(entry).name),
+  );
+  if (!list) return undefined;
+  const { match } = identify(list);
+  const pattern = new RegExp(match.path ?? '');
+  const alike = before.filter(
+    (entry) => entry.service === service && entry.method === 'GET' && pattern.test(entry.path),
+  );
+  return { match, seen: alike.length };
 }
 
 const laneName = /[\w-]*lane-\d+/g;

@@ -31,14 +31,13 @@ export interface Verdict {
  */
 export function cellsOf(runs: { scenario: Scenario; calls: Call[] }[]): Cell[] {
   const tried = new Set<string>();
-  const called = new Set<string>();
+  const callsOf = new Map(runs.map((run) => [run.scenario.name, run.calls]));
   return runs.flatMap(({ scenario, calls }) => {
     const like = scenario.like ?? scenario.name.replace(/-.*/, '');
-    const known = new Set(called);
-    for (const { name } of calls) called.add(`${like}/${name}`);
-    const wanted = scenario.onlyNewCalls
-      ? calls.filter(({ name }) => !known.has(`${like}/${name}`))
-      : calls;
+    const known = new Set(
+      scenario.beyond?.flatMap((name) => callsOf.get(name)?.map((call) => call.name) ?? []),
+    );
+    const wanted = calls.filter(({ name }) => !known.has(name));
     const cells = wanted.flatMap((call) =>
       kinds
         .filter((kind) => kind.suits(call))

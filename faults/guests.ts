@@ -23,7 +23,7 @@ export interface Mount {
 
 const files = ['etc/fstab', 'etc/exports', 'var/lib/nfs/etab', 'var/lib/samba/registry'];
 /** Locks stay where they were once taken; what else lies there is a task somebody did not end. */
-const lock = /^hawser-(fstab|resize-.*|exports|.*\.lock)$/;
+const lock = /^hawser-(fstab|resize-.*|freeze-.*|exports|.*\.lock)$/;
 
 export async function readGuest(machines: string, serverId: string): Promise<Guest | undefined> {
   const root = join(machines, serverId, 'root');

@@ -69,13 +69,27 @@ async function judgeData({ bench }: Place, { data }: Stage, picture: Picture): P
   return findings;
 }
 
+/** Places on instances that shares have which there are not any more. */
+const takenPlaces = ({ shares: there, instances }: Picture): Finding[] =>
+  instances.flatMap(({ id, shares }) =>
+    shares
+      .filter((shareId) => !there.some((share) => share.id === shareId))
+      .map((shareId) => ({
+        outcome: 'leaked' as const,
+        text: `after clean-up, share ${shareId}, which is gone, has a place on ${id}`,
+      })),
+  );
+
 /** Everything that is not as it was before the cell, now that its shares are deleted. */
 export async function judgeCleanUp({ bench, lane, keeper }: Place): Promise<Finding[]> {
   const words: [string, string][] = [[lane.name, 'LANE']];
   const expected = describe(keeper.base, words);
-  const actual = describe(await takePicture(bench, lane), words);
-  return ofDifferences(differences(expected, actual), expected).map(({ outcome, text }) => ({
+  const picture = await takePicture(bench, lane);
+  const actual = describe(picture, words);
+  const different = ofDifferences(differences(expected, actual), expected);
+  const findings = different.map(({ outcome, text }) => ({
     outcome,
     text: `after clean-up, ${text}`,
   }));
+  return [...findings, ...takenPlaces(picture)];
 }

@@ -95,6 +95,16 @@ export const kinds: Kind[] = [
   crash('crash-before', {}, 'kill the worker'),
   crash('crash-after', { after: true }, 'kill the worker'),
   crash('crash-unrecorded', { after: true }, 'kill the worker before it can tell'),
+  {
+    ...crash('crash-then-stale', { after: true }, 'kill the worker'),
+    suits: ({ look }) => look !== undefined,
+    faults: (call) => [
+      at(call, { delayMs: HOLD_MS, after: true }),
+      ...(call.look
+        ? [{ match: call.look.match, skip: call.look.seen, effect: { stale: true } }]
+        : []),
+    ],
+  },
 
   simple('401', http, answer(401)),
   simple('403', http, answer(403), { mayFail: true }),
@@ -173,7 +183,6 @@ export const kinds: Kind[] = [
       ['second-worker', 'start a second worker'],
       ['worker-replaced', 'replace the worker'],
       ['temporal-killed', 'kill Temporal'],
-      ['cloud-killed', 'kill the cloud'],
     ] as const
   ).map(([name, event]): Kind => ({
     name,
@@ -182,4 +191,12 @@ export const kinds: Kind[] = [
     faults: (call) => [at(call, { delayMs: HOLD_MS, after: true })],
     event,
   })),
+  // The call is cut off, and those after it are refused until the cloud is there again.
+  {
+    name: 'cloud-killed',
+    group: 'event',
+    suits: ({ kind, changes }) => kind === 'http' || changes,
+    faults: (call) => [at(call, { delayMs: HOLD_MS, after: true })],
+    event: 'kill the cloud',
+  },
 ];

@@ -33,10 +33,9 @@ export class LaneKeeper {
     }
     if (this.#withInstance) return;
     const id = `base-${this.#lane.name}`;
-    const where = { shareNetwork: this.#lane.network, backend: this.#lane.name };
     const signal = AbortSignal.timeout(90_000);
     this.#lane.shares.add(id);
-    await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, ...where });
+    await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, ...this.#lane.where });
     await hawser.waitForShare(id, { signal });
     await hawser.deleteShare(id);
     await hawser.waitUntilDeleted(id, { signal });

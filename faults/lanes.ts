@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { openCloud } from '../dev/cloud.js';
 import type { BackendOverrides } from '../dev/files.js';
 import type { Cloud } from '../openstack/index.js';
-import { serviceInstanceId } from '../workflows/model.js';
+import { commonInstanceId, serviceInstanceId } from '../workflows/model.js';
 import type { CloudControl } from './control.js';
+import { bootExistingServer, existingServer } from './existing-server.js';
 
 /**
  * A part of the cloud that nobody else feels: a project with its user, a tenant's network, and backends of Hawser's.
@@ -19,8 +21,8 @@ export interface Lane {
   layout: Layout;
   /** The id of its project. */
   project: string;
-  /** The name of its tenant's network and subnet. */
-  network: string;
+  /** Where its shares are created. */
+  where: { backend: string; shareNetwork?: string };
   /** As the user of its workers. */
   cloud: Cloud;
   /** The id of the service instance that serves its network, whether there is one or not. */
@@ -31,14 +33,30 @@ export interface Lane {
   secrets: string[];
 }
 
-/** By which options of their own the backends of some lanes differ. */
+/** A disk, as the test cloud's own image is not: what a volume is filled from. */
+const bootableImage = 'bootable';
+
+/** By which options of their own the backends of some lanes differ; a lane's tenant has one network. */
 const layouts = {
-  plain: {},
+  plain: () => ({}),
   /** Instances have a port in the tenant's own network. */
-  tenant: { connect_share_server_to_tenant_network: true },
+  tenant: () => ({ connect_share_server_to_tenant_network: true }),
   /** CIFS shares are open to users instead of addresses. */
-  users: { share_helpers: 'NFS=NFSHelper, CIFS=CIFSHelperUserAccess' },
-};
+  users: () => ({ share_helpers: 'NFS=NFSHelper, CIFS=CIFSHelperUserAccess' }),
+  /** Instances boot from volumes. */
+  volume: () => ({
+    service_image_name: bootableImage,
+    service_instance_boot_from_volume: true,
+    service_instance_boot_volume_size: 2,
+  }),
+  /** All shares are on one server that is there already. */
+  existing: (network) => ({
+    driver_handles_share_servers: false,
+    service_instance_name_or_id: existingServer,
+    service_net_name_or_ip: network,
+    tenant_net_name_or_ip: network,
+  }),
+} satisfies Record<string, (network: string) => BackendOverrides[string]>;
 
 export type Layout = keyof typeof layouts;
 
@@ -52,6 +70,7 @@ export interface Account {
 const identified = z.object({ id: z.string() });
 
 export const laneName = (at: number): string => `lane-${at}`;
+const networkOf = (lane: string): string => `net-${lane}`;
 
 /** Projects and users for lanes, in a clouds.yaml of their own. */
 export async function makeAccounts(
@@ -90,6 +109,15 @@ export async function makeAccounts(
   return accounts;
 }
 
+export async function uploadBootableImage({ image }: Cloud): Promise<void> {
+  const { id } = await image.createImage({
+    name: bootableImage,
+    diskFormat: 'raw',
+    visibility: 'public',
+  });
+  await image.uploadImage(id, Readable.from('what a simulated host boots'));
+}
+
 const cloudsFile = z.object({
   clouds: z.looseObject({ hawser: z.looseObject({ auth: z.looseObject({}) }) }),
 });
@@ -122,7 +150,7 @@ export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOver
       automatic_share_server_cleanup: false,
       max_time_to_build_instance: 60,
       max_time_to_freeze: 15,
-      ...layouts[layout],
+      ...layouts[layout](networkOf(name)),
     },
   ]);
   return Object.fromEntries(entries) as BackendOverrides;
@@ -133,22 +161,23 @@ export async function openLanes(
   accounts: Account[],
   stateDir: string,
 ): Promise<Lane[]> {
-  const key = readFileSync(join(stateDir, 'ssh', 'id_ed25519'), 'utf8');
+  const keyFile = join(stateDir, 'ssh', 'id_ed25519');
+  const key = readFileSync(keyFile, 'utf8');
   return Promise.all(
     accounts.map(async ({ name, layout, project, password }, at) => {
       const cloud = openCloud(cloudsYaml, name);
-      const network = `net-${name}`;
+      const network = networkOf(name);
       const subnetId = await makeTenantNetwork(cloud, network, `10.20.${at}.0/24`);
-      const instance = serviceInstanceId(name, subnetId, 0);
-      const shares = new Set<string>();
+      const existing = layout === 'existing';
+      if (existing) await bootExistingServer(cloud, network, `${keyFile}.pub`);
       return {
-        instance,
-        shares,
         name,
         layout,
         project,
-        network,
+        where: { backend: name, ...(!existing && { shareNetwork: network }) },
         cloud,
+        instance: existing ? commonInstanceId(name) : serviceInstanceId(name, subnetId, 0),
+        shares: new Set<string>(),
         secrets: [password, secretPartOf(key)],
       };
     }),

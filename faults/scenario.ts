@@ -25,8 +25,8 @@ export interface Scenario {
   like?: string;
   /** In which lanes it runs. Default: plain ones. */
   layout?: Layout;
-  /** Only calls count that no scenario before it makes that is like it. */
-  onlyNewCalls?: boolean;
+  /** Only calls count that these scenarios before it do not make. */
+  beyond?: string[];
   /** Whether the lane has its service instance before it begins. Default: true. */
   onInstance?: boolean;
   prepare?(stage: Stage): Promise<void>;
@@ -45,8 +45,7 @@ export const createShare = async (
   protocol: ShareView['protocol'],
   more: { sizeGib?: number; fromSnapshot?: { shareId: string; snapshotId: string } } = {},
 ): Promise<ShareView> => {
-  const where = { shareNetwork: lane.network, backend: lane.name };
   lane.shares.add(id);
-  await hawser.createShare({ id, protocol, sizeGib: 1, ...where, ...more });
+  await hawser.createShare({ id, protocol, sizeGib: 1, ...lane.where, ...more });
   return hawser.waitForShare(id, { signal });
 };

@@ -161,7 +161,11 @@ export const withSignal = (requester: Requester, signal: AbortSignal): Requester
   send: async (call) => requester.send({ signal, ...call }),
 });
 
-function refusal(outgoing: Outgoing, answer: Answer): OpenStackError {
+function refusal(outgoing: Outgoing, answer: Answer): OpenStackError | UnexpectedAnswer {
+  if (answer.text.startsWith('{') && parseJson(answer.text) === undefined) {
+    const detail = `it is ${answer.status}, and what it says breaks off: ${answer.text.slice(0, 100)}`;
+    return new UnexpectedAnswer({ ...where(outgoing), requestId: answer.requestId, detail });
+  }
   const location = answer.header('location');
   const complaint = readComplaint(answer.text);
   return new OpenStackError({

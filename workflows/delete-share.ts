@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { patched, proxyActivities } from '@temporalio/workflow';
 import type { BlockStorageActivities } from '../activities/block-storage.js';
 import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { ComputeActivities } from '../activities/compute.js';
@@ -17,7 +17,7 @@ import { step } from './step.js';
 
 type HostActivities = FileSystemActivities & NfsExportActivities & CifsExportActivities;
 
-const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall);
+const { leaveServiceInstance, leaveAnyInstance } = proxyActivities<PlacementActivities>(entityCall);
 const { findVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { serverExists } = proxyActivities<ComputeActivities>(cloudCall);
 const { detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
@@ -26,7 +26,7 @@ const prompt = proxyActivities<HostActivities>(promptCommand);
 
 export interface DeleteShareInput {
   share: ShareRequest;
-  /** Null for a share that never found a place, or whose create was undone. */
+  /** Null for a share that did not get so far as to say where it has a place, if it has one. */
   instance: ServiceInstance | null;
   /** Null when its making did not get so far as to say. */
   location: ShareLocation | null;
@@ -50,6 +50,11 @@ export async function deleteShare(input: DeleteShareInput): Promise<void> {
     await leaveServiceInstance.executeWithOptions(step(`leave service instance ${instanceId}`), [
       { backend, instanceId, shareId, gone: true, ...(location && { path: location.path }) },
     ]);
+  } else if (patched('untold-places')) {
+    await leaveAnyInstance.executeWithOptions(
+      step(`leave whichever service instance has a place for share ${shareId}`),
+      [{ backend, shareId }],
+    );
   }
 }
 

@@ -1,8 +1,9 @@
 import { isDeleted } from '../../openstack/compute.js';
 import type { Backend } from '../backend.js';
 import { permanent } from '../failures.js';
-import { ignoreStatus } from '../ignore-status.js';
+
 import { releaseSubnet } from '../network.js';
+import { unlessInUse } from '../unless-in-use.js';
 import { shareNetworkOf } from './marked-networks.js';
 import type { Removed } from './marked.js';
 
@@ -39,13 +40,13 @@ export async function removeSubnet({ cloud }: Backend, id: string): Promise<Remo
 /** Neutron says no while somebody uses it. Safe to repeat. */
 export async function removeNetwork({ cloud }: Backend, id: string): Promise<Removed> {
   const { network } = cloud;
-  await ignoreStatus(network.deleteNetwork(id), 409);
+  await unlessInUse(network.deleteNetwork(id));
   return (await network.findNetwork(id)) ? 'inUse' : 'removed';
 }
 
 /** The same for a security group. */
 export async function removeSecurityGroup({ cloud }: Backend, id: string): Promise<Removed> {
   const { network } = cloud;
-  await ignoreStatus(network.deleteSecurityGroup(id), 409);
+  await unlessInUse(network.deleteSecurityGroup(id));
   return (await network.findSecurityGroup(id)) ? 'inUse' : 'removed';
 }

@@ -1,7 +1,16 @@
+import { serviceInstanceWorkflowId } from '../../workflows/model.js';
 import { createShare, type Scenario, type Stage } from '../scenario.js';
 import { writeData } from '../share-data.js';
 
 const originOf = ({ share }: Stage) => `${share}-o`;
+
+/** A worker looks for its backend's server when it starts: the next share shall do it again. */
+const forgetServer = async ({ hawser, lane }: Stage): Promise<void> => {
+  const { workflow } = hawser.temporal;
+  await workflow
+    .getHandle(serviceInstanceWorkflowId(lane.instance))
+    .terminate('shall be looked for again');
+};
 
 export const creations: Scenario[] = [
   {
@@ -38,8 +47,24 @@ export const creations: Scenario[] = [
     name: 'setUpServiceInstance-tenant',
     like: 'createShare',
     layout: 'tenant',
-    onlyNewCalls: true,
+    beyond: ['createShare-nfs', 'setUpServiceInstance'],
     onInstance: false,
+    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+  },
+  {
+    name: 'setUpServiceInstance-from-volume',
+    like: 'createShare',
+    layout: 'volume',
+    beyond: ['createShare-nfs', 'setUpServiceInstance'],
+    onInstance: false,
+    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+  },
+  {
+    name: 'getCommonServer',
+    like: 'createShare',
+    layout: 'existing',
+    beyond: ['createShare-nfs'],
+    prepare: forgetServer,
     operate: (stage) => createShare(stage, stage.share, 'NFS'),
   },
 ];

@@ -13,9 +13,12 @@ const withSnapshot = async (stage: Stage): Promise<void> => {
 /** What Hawser forgot is deleted as its operator would. */
 const removeForgotten = async ({ bench, lane, hawser, share, notes }: Stage): Promise<void> => {
   const known = await hawser.listSnapshots(share).catch(() => []);
-  if (known.some(({ status }) => status !== 'manage_error')) return;
-  // Deleting what was never taken over only forgets it.
-  for (const snapshot of known) await hawser.deleteSnapshot(share, snapshot.id);
+  for (const { status } of known) {
+    // Deleting what was never taken over only forgets it.
+    if (status === 'manage_error') await hawser.deleteSnapshot(share, id);
+    else if (status === 'unmanage_error') await hawser.unmanageSnapshot(share, id);
+    else return;
+  }
   const forgotten = notes.get('snapshot') ?? '';
   const cinder = createApi(lane.cloud.session, 'volume');
   await cinder.remove(`/snapshots/${forgotten}`);
