@@ -2,6 +2,7 @@ import type { BlockStorage, Volume } from '../openstack/block-storage.js';
 import { OpenStackError } from '../openstack/errors.js';
 import type { Cloud } from '../openstack/index.js';
 import { fillTemplate, type Backends } from './backend.js';
+import { noneTwice } from './lagging-lists.js';
 import { permanent } from './failures.js';
 import { backendTag, shareTag } from './marks.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
@@ -48,6 +49,7 @@ export function createBlockStorageActivities(backends: Backends) {
       const availabilityZone = spec.availabilityZone ?? options.storage_availability_zone;
       const volume = await oldestOnly({
         find: () => volumesOf(spec),
+        look: cloud.blockStorage.findVolume,
         create: async () => {
           if (availabilityZone !== null) await requireZone(cloud, availabilityZone);
           return cloud.blockStorage.createVolume({
@@ -90,7 +92,7 @@ export function createBlockStorageActivities(backends: Backends) {
 
     /** The share's volume, or undefined when there is none. */
     async findVolume(spec: ShareVolume): Promise<VolumeSize | undefined> {
-      const [volume] = await volumesOf(spec);
+      const [volume] = await noneTwice(() => volumesOf(spec));
       return volume && { volumeId: volume.id, volumeSizeGib: volume.sizeGib };
     },
 
@@ -100,7 +102,7 @@ export function createBlockStorageActivities(backends: Backends) {
      */
     async settleVolume(spec: ShareVolume): Promise<VolumeSize> {
       const { cloud, options } = backends(spec.backend);
-      const [found] = await volumesOf(spec);
+      const [found] = await noneTwice(() => volumesOf(spec));
       if (!found) {
         throw permanent(
           'VolumeFailed',
@@ -200,7 +202,7 @@ export function createBlockStorageActivities(backends: Backends) {
       await waitUntil({
         what: `The volume of share ${spec.shareId}`,
         look: async () => {
-          const volumes = await volumesOf(spec);
+          const volumes = await noneTwice(() => volumesOf(spec));
           for (const volume of volumes) {
             const { id, status } = volume;
             if (status === 'error_deleting') {

@@ -1,6 +1,7 @@
 import type { NewVolume, Volume } from '../openstack/block-storage.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
+import { noneTwice } from './lagging-lists.js';
 import { permanent } from './failures.js';
 import { backendTag, fateTag, instanceTag } from './marks.js';
 import { deletedServersOf } from './server-off.js';
@@ -42,6 +43,7 @@ export function createBootVolumeActivities(backends: Backends) {
       const what = `Boot volume of service instance ${ref.instanceId}`;
       const { id, metadata } = await oldestOnly({
         find: () => bootVolumes(backend, ref.instanceId),
+        look: cloud.blockStorage.findVolume,
         create: async () => cloud.blockStorage.createVolume(await newBootVolume(backend, ref)),
         remove: removeTwin((twin) => cloud.blockStorage.deleteVolume(twin.id)),
       });
@@ -76,7 +78,7 @@ export function createBootVolumeActivities(backends: Backends) {
       await waitUntil({
         what,
         look: async () => {
-          const volumes = await bootVolumes(backend, instanceId);
+          const volumes = await noneTwice(() => bootVolumes(backend, instanceId));
           for (const volume of volumes) {
             if (volume.metadata[fateTag] === 'false' && !evenIfKept) {
               await keepBootVolume(backend, volume, instanceId);

@@ -5,6 +5,7 @@ import { generateHostKey } from '../ssh/host-key.js';
 import type { RebootType } from '../workflows/model.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { bootVolumeIds, instanceZone, type BootVolume } from './boot-volumes.js';
+import { noneTwice } from './lagging-lists.js';
 import { permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
 import { hasAdminNetwork } from './instance-layout.js';
@@ -83,6 +84,7 @@ export function createComputeActivities(backends: Backends) {
       const { compute } = backend.cloud;
       const server = await oldestOnly({
         find: () => serversOf(spec),
+        look: compute.findServer,
         create: async () => {
           const hostKey = generateHostKey();
           const { id } = await compute.createServer({
@@ -216,7 +218,7 @@ export function createComputeActivities(backends: Backends) {
       await waitUntil({
         what: `The server of service instance ${ref.instanceId}`,
         look: async () => {
-          const servers = await serversOf(ref);
+          const servers = await noneTwice(() => serversOf(ref));
           for (const { id, taskState } of servers) {
             if (taskState?.endsWith('deleting')) continue;
             await refuseWithVolumes(backend, ref.instanceId, id);

@@ -16,6 +16,7 @@ import {
   ensureInstanceGroups,
   type InstanceGroups,
 } from './security-groups.js';
+import { noneTwice, removeListed } from './lagging-lists.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { unlessGone } from './unless-gone.js';
 import { isInUse, unlessInUse } from './unless-in-use.js';
@@ -81,6 +82,7 @@ export function createNetworkActivities(backends: Backends) {
     const { service_network_name } = backend.options;
     const service = await oldestOnly({
       find: () => serviceNetworks(backend),
+      look: network.findNetwork,
       create: () =>
         network.createNetwork({
           name: service_network_name,
@@ -95,6 +97,7 @@ export function createNetworkActivities(backends: Backends) {
     });
     const subnet = await oldestOnly({
       find: () => serviceSubnets(backend, service, shareNetwork),
+      look: network.findSubnet,
       create: () =>
         createServiceSubnet(backend, service, shareNetwork, () =>
           serviceSubnets(backend, service, shareNetwork),
@@ -115,6 +118,7 @@ export function createNetworkActivities(backends: Backends) {
     const { networkId, subnetId, securityGroupIds } = place;
     return oldestOnly({
       find: () => portsOf(ref, [role]),
+      look: network.findPort,
       create: () =>
         unlessSubnetGone(
           network,
@@ -181,14 +185,18 @@ export function createNetworkActivities(backends: Backends) {
     async releaseServiceNetwork({ backend: name, shareNetwork }: NetworkRef): Promise<void> {
       const backend = backends(name);
       const { network } = backend.cloud;
-      for (const service of await serviceNetworks(backend)) {
-        for (const subnet of await serviceSubnets(backend, service, shareNetwork)) {
-          await releaseSubnet(network, shareNetwork.routerId, subnet);
-        }
-        if (!isOurs('service_network', service.description)) continue;
-        const left = await network.listSubnets({ network_id: service.id });
-        if (left.length === 0) await unlessInUse(network.deleteNetwork(service.id));
-      }
+      const release = async (service: Network) => {
+        await removeListed(
+          () => serviceSubnets(backend, service, shareNetwork),
+          (subnet) => releaseSubnet(network, shareNetwork.routerId, subnet),
+        );
+        if (!isOurs('service_network', service.description)) return;
+        const left = await noneTwice(() => network.listSubnets({ network_id: service.id }));
+        const there = await Promise.all(left.map(({ id }) => network.findSubnet(id)));
+        if (there.every((subnet) => subnet === undefined))
+          await unlessInUse(network.deleteNetwork(service.id));
+      };
+      await removeListed(() => serviceNetworks(backend), release);
       await leaveAdminNetwork(backend);
       await tidyThisHost(backend);
     },
@@ -245,8 +253,10 @@ export function createNetworkActivities(backends: Backends) {
     /** Deletes the instance's ports, in whatever network they are. Safe to repeat. */
     async deleteServerPort(ref: { backend: string; instanceId: string }): Promise<void> {
       const { network } = backends(ref.backend).cloud;
-      const ports = await portsOf(ref, ['tenant', 'service', 'admin']);
-      for (const { id } of ports) await network.deletePort(id);
+      await removeListed(
+        () => portsOf(ref, ['tenant', 'service', 'admin']),
+        ({ id }) => network.deletePort(id),
+      );
     },
   };
 }

@@ -12,6 +12,7 @@ import { passing } from './failures.js';
 
 import { adminSubnet } from './instance-layout.js';
 import { isOurs, mark } from './marks.js';
+import { removeListed } from './lagging-lists.js';
 import { unlessInUse } from './unless-in-use.js';
 
 /** The groups of an instance's ports. */
@@ -54,10 +55,12 @@ export async function deleteInstanceGroups(backend: Backend): Promise<void> {
     [backend.options.service_instance_security_group, shareGroup],
     [sshGroupName(backend), sshGroup],
   ] as const) {
-    for (const { id, description } of await groupsNamed(backend, name)) {
-      if (!isOurs(kind, description)) continue;
-      await unlessInUse(network.deleteSecurityGroup(id));
-    }
+    await removeListed(
+      () => groupsNamed(backend, name),
+      async ({ id, description }) => {
+        if (isOurs(kind, description)) await unlessInUse(network.deleteSecurityGroup(id));
+      },
+    );
   }
 }
 
@@ -76,6 +79,7 @@ async function ensureGroup(
   const { network } = backend.cloud;
   const group = await oldestOnly({
     find: () => groupsNamed(backend, name),
+    look: network.findSecurityGroup,
     create: () => network.createSecurityGroup({ name, description: mark(kind, backend.name) }),
     remove: async ({ id, description }) => {
       if (isOurs(kind, description)) await unlessInUse(network.deleteSecurityGroup(id));

@@ -1,6 +1,7 @@
 import type { Snapshot } from '../openstack/block-storage.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
+import { noneTwice } from './lagging-lists.js';
 import { permanent } from './failures.js';
 import { backendTag, shareTag, snapshotTag, takenOverTag } from './marks.js';
 import { removeTwin } from './remove-twin.js';
@@ -36,6 +37,7 @@ export function createVolumeSnapshotActivities(backends: Backends) {
       const { blockStorage } = backend.cloud;
       const { id } = await oldestOnly({
         find: () => snapshotsOf(ref),
+        look: blockStorage.findSnapshot,
         create: () =>
           blockStorage.createSnapshot({
             volumeId: ref.volumeId,
@@ -70,8 +72,11 @@ export function createVolumeSnapshotActivities(backends: Backends) {
     async findVolumeSnapshot(
       ref: SnapshotRef,
     ): Promise<{ volumeSnapshotId: string; volumeSizeGib: number }> {
-      const { name } = backends(ref.backend);
-      const [found] = await snapshotsOf(ref);
+      const { name, cloud } = backends(ref.backend);
+      const { blockStorage } = cloud;
+      const [listed] = await noneTwice(() => snapshotsOf(ref));
+      const old = listed && listed.status !== 'available';
+      const found = old ? await blockStorage.findSnapshot(listed.id) : listed;
       const which = `Snapshot ${ref.snapshotId} of share ${ref.shareId}`;
       if (!found) {
         throw permanent(
@@ -104,7 +109,7 @@ export function createVolumeSnapshotActivities(backends: Backends) {
       await waitUntil({
         what: `Snapshot ${ref.snapshotId} of share ${ref.shareId}`,
         look: async () => {
-          const snapshots = await snapshotsOf(ref);
+          const snapshots = await noneTwice(() => snapshotsOf(ref));
           for (const { id, status } of snapshots) {
             if (status === 'error_deleting') {
               throw permanent(

@@ -28,8 +28,8 @@ export interface EnvironmentOptions {
   workerArguments?: string[];
   /** Variables of workers only. */
   workerEnv?: NodeJS.ProcessEnv;
-  /** A checkout that workers run instead of this one. */
-  workerDirectory?: string;
+  /** A checkout for each worker that it runs instead of this one. */
+  workerDirectories?: string[];
   /** Default: a file, so that everything survives a restart. */
   temporalDatabase?: 'file' | 'memory';
   /** Empties the state directory first. */

@@ -112,7 +112,7 @@ export function partsOf(plan: Plan, records: ProcessRecords) {
       {
         ...owned,
         env: { ...env, ...plan.workerEnv },
-        directory: plan.workerDirectory ?? project,
+        directory: plan.workerDirectories?.[at] ?? project,
         name: `the worker${suffix}`,
         logFile: logFile(`worker${suffix}`),
         command: [

@@ -1,8 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HawserClient } from '../client/index.js';
 import { openCloud } from '../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.js';
 import { freePort } from '../dev/ports.js';
+import { buildWith, newerBuild } from './builds.js';
 import { defaultLatencies } from '../devcloud/latencies.js';
+import { project } from '../setup/tools.mjs';
 import { CloudControl } from './control.js';
 import {
   backendsOf,
@@ -36,6 +41,8 @@ export interface BenchOptions {
   lanes: Layout[];
   /** A checkout that the worker runs instead of this one. */
   workerDirectory?: string;
+  /** Gives up starting; what was started is ended. */
+  signal?: AbortSignal;
 }
 
 /** A cloud's own pauses would be most of what a run waits for. */
@@ -45,22 +52,26 @@ export async function openBench({
   stateDir,
   lanes: layouts,
   workerDirectory,
+  signal,
 }: BenchOptions): Promise<Bench> {
   const temporalPort = await freePort();
   const { line, address } = await WorkerLine.open(temporalPort);
   const made: { control?: CloudControl; accounts?: Account[] } = {};
   let lanesYaml = '';
+  const newer = await mkdtemp(join(tmpdir(), 'hawser-newer-'));
+  await buildWith(newerBuild, newer, workerDirectory);
   const environment = await startEnvironment({
     stateDir,
     cloud: { hosts: 'simulated', arguments: ['--latency', quick.join(',')] },
     ports: { temporal: temporalPort },
     workerEnv: { TEMPORAL_ADDRESS: address },
-    workers: 2,
+    ...(signal && { signal }),
+    workers: 3,
+    workerDirectories: [workerDirectory ?? project, workerDirectory ?? project, newer],
     workerArguments: [
       '--no-cloud-check',
       ...layouts.flatMap((_, at) => ['--backend', laneName(at)]),
     ],
-    ...(workerDirectory !== undefined && { workerDirectory }),
     moreBackends: async ({ cloudsYaml, backend }) => {
       const admin = openCloud(cloudsYaml, 'admin');
       made.control = new CloudControl(String(backend['ssh_proxy']));
@@ -71,7 +82,7 @@ export async function openBench({
       return backendsOf(lanesYaml, made.accounts);
     },
   });
-  await environment.workers[1]?.stop();
+  await Promise.all(environment.workers.slice(1).map((worker) => worker.stop()));
   const { control = new CloudControl(environment.cloudUrl), accounts = [] } = made;
   const lanes = await openLanes(lanesYaml, accounts, stateDir);
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
@@ -88,6 +99,7 @@ export async function openBench({
       for (const { cloud } of lanes) await cloud.session.close();
       await environment.stop();
       await line.close();
+      await rm(newer, { recursive: true, force: true });
     },
   };
 }

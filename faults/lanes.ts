@@ -149,6 +149,8 @@ export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOver
       service_network_cidr: `10.${100 + at}.0.0/16`,
       automatic_share_server_cleanup: false,
       max_time_to_build_instance: 60,
+      // So long an undo waits for a volume that an instance which became another one does not let go of.
+      max_time_to_create_volume: 30,
       max_time_to_freeze: 15,
       ...layouts[layout](networkOf(name)),
     },

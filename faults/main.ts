@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { runWell } from './attempt.js';
 import { openBench } from './bench.js';
+import { endedSignal } from './ended.js';
 import { cellsOf, type Verdict } from './cells.js';
 import { LaneKeeper } from './lane-base.js';
 import type { GoodRun, Place } from './place.js';
@@ -49,7 +50,13 @@ async function main(): Promise<Report> {
   if (flags.keep) say(`State and logs: ${stateDir}`);
   const startedAt = Date.now();
   const wanted = wantedScenarios();
-  const bench = await openBench({ ...flags, stateDir, lanes: layoutsFor(wanted) });
+  const signal = endedSignal();
+  const bench = await openBench({ ...flags, stateDir, lanes: layoutsFor(wanted), signal });
+  const finish = async () => {
+    await bench.close();
+    if (!flags.keep) await rm(stateDir, { recursive: true, force: true });
+  };
+  signal.addEventListener('abort', () => void finish().finally(() => process.exit(143)));
   try {
     const places = await Promise.all(
       bench.lanes.map(async (lane): Promise<Place> => {
@@ -62,7 +69,9 @@ async function main(): Promise<Report> {
       if (verdict.outcome !== 'passed') {
         say(`${verdict.outcome} ${verdict.cell}\n  ${verdict.findings.join('\n  ')}`);
       }
-      if (verdicts.length % 50 === 0) say(`${verdicts.length} cells`);
+      if (verdicts.length % 50 === 0) {
+        say(`${verdicts.length} cells, ${Math.round((Date.now() - startedAt) / 1000)} s`);
+      }
     };
     const good = await learn(wanted, places, onVerdict);
     const all = cellsOf(
@@ -81,8 +90,7 @@ async function main(): Promise<Report> {
     await runCells(bench, { cells, good, places, onVerdict, deadline });
     return reportOf(verdicts, { startedAt, planned: cells.length });
   } finally {
-    await bench.close();
-    if (!flags.keep) await rm(stateDir, { recursive: true, force: true });
+    await finish();
   }
 }
 

@@ -36,12 +36,12 @@ export class Sufferings {
         await sleep(takeInMs);
         return this.#kill();
       case 'start a second worker':
-        await this.#spare.start();
+        await this.#worker(1).start();
         return 0;
       case 'replace the worker':
-        await this.#spare.start();
         // What is held goes on meanwhile, in the hands of the one that leaves.
         await Promise.all([worker.stop(), control.forgetAll()]);
+        await this.#worker(2).start();
         return 0;
       case 'kill Temporal':
         await temporal.kill9();
@@ -61,14 +61,16 @@ export class Sufferings {
   /** One worker again, the first one. */
   async recover(): Promise<void> {
     const { worker } = this.#parts.environment;
+    // An older build may not go on with what a newer one began: nothing of it is left when a round is over.
+    await Promise.all([this.#worker(1).stop(), this.#worker(2).stop()]);
     if (worker.pid === undefined) await worker.start();
-    await this.#spare.stop();
   }
 
-  get #spare() {
-    const [, spare] = this.#parts.environment.workers;
-    if (!spare) throw new Error('the environment has one worker only');
-    return spare;
+  /** The first one works; the second is its like, and the third of a newer build. */
+  #worker(at: 1 | 2) {
+    const worker = this.#parts.environment.workers[at];
+    if (!worker) throw new Error('the environment has too few workers');
+    return worker;
   }
 
   async #kill(): Promise<number> {

@@ -55,6 +55,7 @@ async function findOrCreate(network: Networks, place: HostPlace): Promise<Port> 
       const ports = await network.listPorts({ name, network_id: networkId });
       return ports.filter((one) => isPortOfHost(one, host));
     },
+    look: network.findPort,
     create: async () =>
       network.createPort({
         name,

@@ -5,17 +5,37 @@ interface Created {
 
 /**
  * OpenStack knows no idempotency key, so an answer that was lost may have left a twin. Finds what an earlier
- * attempt made, or creates it; looks again afterwards, keeps the oldest and removes the others.
+ * attempt made, or creates it; looks again afterwards, keeps the oldest and removes the others. A list may tell of things
+ * that are gone: those that were not made just now are looked at by their ids.
  */
 export async function oldestOnly<T extends Created>(thing: {
   find: () => Promise<T[]>;
+  look: (id: string) => Promise<unknown>;
   create: () => Promise<T>;
   remove: (twin: T) => Promise<unknown>;
 }): Promise<T> {
-  const before = oldestFirst(await thing.find());
-  const made = before[0] ?? (await thing.create());
-  const [keep = made, ...twins] = before[0] ? before : oldestFirst(await thing.find());
-  for (const twin of twins) await thing.remove(twin);
+  const findOthers = async (made?: T): Promise<T[]> => {
+    const there: T[] = [];
+    for (const one of await thing.find()) {
+      if (one.id !== made?.id && (await thing.look(one.id)) !== undefined) there.push(one);
+    }
+    return there;
+  };
+  const before = await findOthers();
+  if (before.length === 0) {
+    const made = await thing.create();
+    return keepOldest([made, ...(await findOthers(made))], thing.remove);
+  }
+  return keepOldest(before, thing.remove);
+}
+
+async function keepOldest<T extends Created>(
+  things: T[],
+  remove: (twin: T) => Promise<unknown>,
+): Promise<T> {
+  const [keep, ...twins] = oldestFirst(things);
+  if (!keep) throw new Error('there is nothing to keep');
+  for (const twin of twins) await remove(twin);
   return keep;
 }
 

@@ -1,22 +1,11 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { project } from '../../setup/tools.mjs';
+import { buildWith } from '../builds.js';
 import { bugs, type Bug } from './bugs.js';
-
-/** What a worker runs of and a bug may be in; all else is as it is. */
-const copied = [
-  'activities',
-  'bin',
-  'client',
-  'host-interface',
-  'openstack',
-  'ssh',
-  'worker',
-  'workflows',
-];
 
 const reportSchema = z.object({
   cells: z.number(),
@@ -27,17 +16,7 @@ const reportSchema = z.object({
 async function hunt(bug: Bug): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'hawser-planted-'));
   try {
-    for (const name of await readdir(project)) {
-      const [from, to] = [join(project, name), join(directory, name)];
-      await (copied.includes(name) ? cp(from, to, { recursive: true }) : symlink(from, to));
-    }
-    const file = join(directory, bug.file);
-    const text = await readFile(file, 'utf8');
-    if (!text.includes(bug.find)) throw new Error(`${bug.file} has no such text: ${bug.find}`);
-    await writeFile(
-      file,
-      text.replace(bug.find, () => bug.replace),
-    );
+    await buildWith(bug, directory);
     const report = reportSchema.parse(JSON.parse(await runMatrix(directory, bug.cells)));
     if (report.cells === 0) throw new Error(`no such cells: ${bug.cells.join(', ')}`);
     return report.failed.map(({ cell, findings }) => `${cell}: ${findings[0] ?? ''}`);
