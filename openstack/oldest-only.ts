@@ -14,19 +14,19 @@ export async function oldestOnly<T extends Created>(thing: {
   create: () => Promise<T>;
   remove: (twin: T) => Promise<unknown>;
 }): Promise<T> {
-  const findOthers = async (made?: T): Promise<T[]> => {
+  const findThere = async (made?: T): Promise<T[]> => {
     const there: T[] = [];
     for (const one of await thing.find()) {
-      if (one.id !== made?.id && (await thing.look(one.id)) !== undefined) there.push(one);
+      if (one.id === made?.id || (await thing.look(one.id)) !== undefined) there.push(one);
     }
     return there;
   };
-  const before = await findOthers();
-  if (before.length === 0) {
-    const made = await thing.create();
-    return keepOldest([made, ...(await findOthers(made))], thing.remove);
-  }
-  return keepOldest(before, thing.remove);
+  const before = await findThere();
+  if (before.length > 0) return keepOldest(before, thing.remove);
+  const made = await thing.create();
+  const after = await findThere(made);
+  const listed = after.some(({ id }) => id === made.id);
+  return keepOldest(listed ? after : [made, ...after], thing.remove);
 }
 
 async function keepOldest<T extends Created>(
