@@ -7,9 +7,9 @@ const originOf = ({ share }: Stage) => `${share}-o`;
 /** A worker looks for its backend's server when it starts: the next share shall do it again. */
 const forgetServer = async ({ hawser, lane }: Stage): Promise<void> => {
   const { workflow } = hawser.temporal;
-  await workflow
-    .getHandle(serviceInstanceWorkflowId(lane.instance))
-    .terminate('shall be looked for again');
+  const handle = workflow.getHandle(serviceInstanceWorkflowId(lane.instance));
+  const { status } = await handle.describe();
+  if (status.name === 'RUNNING') await handle.terminate('shall be looked for again');
 };
 
 export const creations: Scenario[] = [

@@ -81,6 +81,19 @@ describe("a share's volume", () => {
     expect(await volumes()).toMatchObject([{ id: volumeId, status: 'available' }]);
   });
 
+  test('loses also a twin that cannot be deleted yet, by an attempt soon after', async () => {
+    const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
+    const { name, metadata } = await rig.operator.blockStorage.getVolume(volumeId);
+    await rig.operator.blockStorage.createVolume({ name, metadata, sizeGib: 1 });
+    await rig.planFault({ operation: 'volume.delete' }, { status: 400 });
+    expect(await failureOf(bench.steps.ensureVolume({ ...ref, sizeGib: 1 }))).toMatchObject({
+      type: 'CloudBusy',
+      nonRetryable: false,
+    });
+    expect(await bench.retried.ensureVolume({ ...ref, sizeGib: 1 })).toMatchObject({ volumeId });
+    await expect.poll(async () => (await volumes()).map(({ id }) => id)).toEqual([volumeId]);
+  });
+
   test('of another size is refused and left alone', async () => {
     const { volumeId } = await bench.steps.ensureVolume({ ...ref, sizeGib: 1 });
     const failure = await failureOf(bench.steps.ensureVolume({ ...ref, sizeGib: 3 }));

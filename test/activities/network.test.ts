@@ -305,6 +305,20 @@ describe('the service network', () => {
     expect((await serviceParts()).subnets).toMatchObject([{ id: made.subnetId, cidr: made.cidr }]);
   });
 
+  test.each(['network.delete', 'subnet.delete'])(
+    'is not left behind for a conflict that says nothing of its use (%s)',
+    async (operation) => {
+      await bench.steps.ensureServiceNetwork(ref);
+      await rig.planFault({ operation }, { status: 409 });
+      expect(await failureOf(bench.steps.releaseServiceNetwork(ref))).toMatchObject({
+        type: 'CloudBusy',
+        nonRetryable: false,
+      });
+      await bench.steps.releaseServiceNetwork(ref);
+      expect(await counts()).toEqual([0, 0, 0]);
+    },
+  );
+
   test('is found again after its answer was lost', async () => {
     await rig.planFault({ operation: 'network.create' }, { reset: true, after: true });
     expect(await failureOf(bench.steps.ensureServiceNetwork(ref))).toMatchObject({
@@ -411,6 +425,17 @@ describe('the security group', () => {
     expect(await bench.steps.ensureSecurityGroup(ref)).toEqual({ securityGroupId });
     expect(await openPorts(securityGroupId)).toEqual(wanted);
     expect(await groups()).toMatchObject([{ id: securityGroupId }]);
+  });
+
+  test('is not called whole for a conflict that says nothing of the rule', async () => {
+    await rig.planFault(
+      { operation: 'security_group_rule.create', body: '20048' },
+      { status: 409 },
+    );
+    const failure = await failureOf(bench.steps.ensureSecurityGroup(ref));
+    expect(failure).toMatchObject({ type: 'CloudBusy', nonRetryable: false });
+    const { securityGroupId } = await bench.steps.ensureSecurityGroup(ref);
+    expect(await openPorts(securityGroupId)).toEqual(wanted);
   });
 
   test('whose making broke off half-way is made whole by the next attempt', async () => {

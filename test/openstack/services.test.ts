@@ -50,6 +50,26 @@ afterEach(async () => {
   await fake.close();
 });
 
+describe('a thing', () => {
+  const gone = { itemNotFound: { code: 404, message: 'Instance s1 could not be found.' } };
+
+  test('is there when the service says only once that it is not', async () => {
+    let asked = 0;
+    fake.on(`GET ${SERVERS}/s1`, () => {
+      asked += 1;
+      return asked === 1 ? { status: 404, json: gone } : { json: { server: server('s1') } };
+    });
+    expect(await cloud.compute.findServer('s1')).toMatchObject({ id: 's1' });
+    expect(asked).toBe(2);
+  });
+
+  test('is gone when the service says so twice', async () => {
+    fake.on(`GET ${SERVERS}/s1`, { status: 404, json: gone });
+    expect(await cloud.compute.findServer('s1')).toBeUndefined();
+    expect(fake.calls(`GET ${SERVERS}/s1`)).toHaveLength(2);
+  });
+});
+
 describe('lists', () => {
   const page = (ids: string[], next?: string) => ({
     servers: ids.map((id) => server(id)),

@@ -183,6 +183,13 @@ describe('logging in', () => {
     expect(await failure(list(session))).toBeInstanceOf(AuthenticationFailed);
   });
 
+  test('does not believe the status of a refusal that breaks off', async () => {
+    const session = open();
+    const broken = { status: 404, text: '{"itemNotFound": {"code": 4' };
+    cloud.on(SERVERS, broken);
+    expect(await failure(list(session))).toBeInstanceOf(UnexpectedAnswer);
+  });
+
   test('rejects an answer that is not a token', async () => {
     cloud.on('POST /identity/v3/auth/tokens', { status: 201, json: { token: {} } });
     expect(await failure(list(open()))).toBeInstanceOf(UnexpectedAnswer);
