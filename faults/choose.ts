@@ -34,7 +34,7 @@ export function shuffle<T>(items: T[], seed: number): T[] {
 }
 
 /** Tommy Ettinger's generator: small, and good enough to choose by. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -32,7 +32,7 @@ export async function happen(event: Event, { place, stage, scenario }: Moment): 
   }
 }
 
-async function reboot({ bench, lane }: Place): Promise<void> {
+export async function reboot({ bench, lane }: Place): Promise<void> {
   const { servers = [] } = await bench.control.holdings(lane.project);
   const compute = createApi(lane.cloud.session, 'compute');
   for (const { id } of servers) {

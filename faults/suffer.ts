@@ -23,8 +23,14 @@ export class Sufferings {
     this.#parts = parts;
   }
 
-  /** Does what the event says. Returns when the worker was killed, in milliseconds; 0 if it was not. */
-  async suffer(event: Event): Promise<number> {
+  /**
+   * Does what the event says. Returns when the worker was killed, in milliseconds; 0 if it was not. `letGo` lets calls go on
+   * whose answers a muted worker shall still hear; by default all that are held.
+   */
+  async suffer(
+    event: Event,
+    letGo = (): Promise<void> => this.#parts.control.forgetAll(),
+  ): Promise<number> {
     const { environment, control, line } = this.#parts;
     const { worker, temporal, cloud } = environment;
     switch (event) {
@@ -32,7 +38,7 @@ export class Sufferings {
         return this.#kill();
       case 'kill the worker before it can tell':
         line.mute();
-        await control.forgetAll();
+        await letGo();
         await sleep(takeInMs);
         return this.#kill();
       case 'start a second worker':
