@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { openBench } from '../bench.js';
+import { openBench, type Bench } from '../bench.js';
 import { LaneKeeper } from '../lane-base.js';
 import type { Layout } from '../lanes.js';
 import { Replayer } from '../oracles/replay.js';
@@ -11,6 +11,7 @@ import { patiently } from './patiently.js';
 import { planOf, wordsOfSchedule } from './plan.js';
 import { reportOf, tell, type ScheduleReport } from './report.js';
 import { runSchedule, type ScheduleVerdict } from './run-schedule.js';
+import { shrink } from './shrink.js';
 import { Weather } from './weather.js';
 
 interface Flags {
@@ -21,6 +22,7 @@ interface Flags {
   json: boolean;
   only?: number[];
   print?: number;
+  shrink?: number;
   replayEvery: number;
   workerDirectory?: string;
   keep: boolean;
@@ -37,6 +39,7 @@ const flags = new Command('schedules')
   .option('--json', 'one document on standard output', false)
   .option('--only <seed>', 'this seed; may be given several times', collect)
   .option('--print <seed>', 'only tell the schedule of this seed in words', Number)
+  .option('--shrink <seed>', 'find the smallest part of this schedule that fails', Number)
   .option(
     '--replay-every <number>',
     'of how many schedules one has its histories replayed',
@@ -50,43 +53,56 @@ const flags = new Command('schedules')
 
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
-async function main(): Promise<ScheduleReport> {
+/** Opens a bench with as many lanes, and closes it when the work on it is done. */
+async function onBench<T>(lanes: number, work: (bench: Bench, places: Place[]) => Promise<T>) {
   const stateDir = await mkdtemp(join(tmpdir(), 'hawser-schedules-'));
   if (flags.keep) say(`State and logs: ${stateDir}`);
-  const startedAt = Date.now();
-  const seeds = flags.only ?? Array.from({ length: flags.count }, (_, at) => flags.from + at);
-  const lanes = Array.from({ length: Math.min(flags.lanes, seeds.length) }, (): Layout => 'plain');
-  const bench = await openBench({ ...flags, stateDir, lanes });
+  const layouts = Array.from({ length: lanes }, (): Layout => 'plain');
+  const bench = await openBench({ ...flags, stateDir, lanes: layouts });
   try {
-    const weather = new Weather(bench);
-    // Another checkout's histories are another code's.
-    const replayer = flags.workerDirectory === undefined ? await Replayer.open() : undefined;
-    const replay = async ({ lane }: Place, began: Date) =>
-      (await patiently(async () => replayer?.lookInto(bench, lane, began))) ?? [];
     const places = await Promise.all(
       bench.lanes.map(async (lane): Promise<Place> => {
         return { bench, lane, keeper: await LaneKeeper.of(bench, lane) };
       }),
     );
-    const deadline = flags.minutes ? startedAt + flags.minutes * 60_000 : Infinity;
+    return await work(bench, places);
+  } finally {
+    await bench.close();
+    if (!flags.keep) await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function runAll(seeds: number[]): Promise<ScheduleReport> {
+  const startedAt = Date.now();
+  const deadline = flags.minutes ? startedAt + flags.minutes * 60_000 : Infinity;
+  return onBench(Math.min(flags.lanes, seeds.length), async (bench, places) => {
+    const weather = new Weather(bench);
+    // Another checkout's histories are another code's.
+    const replayer = flags.workerDirectory === undefined ? await Replayer.open() : undefined;
+    const replay = async ({ lane }: Place, began: Date) =>
+      (await patiently(async () => replayer?.lookInto(bench, lane, began))) ?? [];
     const verdicts: ScheduleVerdict[] = [];
     const queue = [...seeds];
+    const runIn = async (place: Place) => {
+      for (let seed = queue.shift(); seed !== undefined; seed = queue.shift()) {
+        if (Date.now() > deadline) return;
+        const verdict = await runSchedule(place, planOf(seed), {
+          weather,
+          name: `s${seed}`,
+          ...(seed % flags.replayEvery === 0 && { replay }),
+        });
+        verdicts.push(verdict);
+        if (verdicts.length % 25 === 0) say(`${verdicts.length} schedules`);
+        if (verdict.outcome === 'passed') continue;
+        say(`${verdict.outcome} ${seed}\n  ${verdict.findings.join('\n  ')}`);
+        await patiently(() => place.keeper.scrub());
+      }
+    };
     await Promise.all(
-      places.map(async (place) => {
-        for (let seed = queue.shift(); seed !== undefined; seed = queue.shift()) {
-          if (Date.now() > deadline) return;
-          const verdict = await runSchedule(place, planOf(seed), {
-            weather,
-            name: `s${seed}`,
-            ...(seed % flags.replayEvery === 0 && { replay }),
-          });
-          verdicts.push(verdict);
-          if (verdict.outcome !== 'passed') {
-            say(`${verdict.outcome} ${seed}\n  ${verdict.findings.join('\n  ')}`);
-          }
-          if (verdicts.length % 10 === 0) say(`${verdicts.length} schedules`);
-        }
-      }),
+      places.map((place) =>
+        // The others go on without a lane that is beyond repair.
+        runIn(place).catch((error: unknown) => say(`${place.lane.name} is out: ${String(error)}`)),
+      ),
     );
     return reportOf(verdicts, {
       startedAt,
@@ -94,16 +110,28 @@ async function main(): Promise<ScheduleReport> {
       kills: weather.kills,
       replayed: replayer?.count ?? 0,
     });
-  } finally {
-    await bench.close();
-    if (!flags.keep) await rm(stateDir, { recursive: true, force: true });
-  }
+  });
+}
+
+async function shrinkOne(seed: number): Promise<void> {
+  const deadline = Date.now() + (flags.minutes ?? 15) * 60_000;
+  await onBench(flags.lanes, async (bench, places) => {
+    const weather = new Weather(bench);
+    const { schedule, verdict } = await shrink(planOf(seed), { places, weather, deadline, say });
+    const words = verdict
+      ? [...wordsOfSchedule(schedule), ...verdict.findings.map((finding) => `  ${finding}`)]
+      : [`Schedule ${seed} did not fail again`];
+    process.stdout.write(`${words.join('\n')}\n`);
+  });
 }
 
 if (flags.print !== undefined) {
   process.stdout.write(`${wordsOfSchedule(planOf(flags.print)).join('\n')}\n`);
+} else if (flags.shrink !== undefined) {
+  await shrinkOne(flags.shrink);
 } else {
-  const report = await main();
+  const seeds = flags.only ?? Array.from({ length: flags.count }, (_, at) => flags.from + at);
+  const report = await runAll(seeds);
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else tell(report);
   process.exitCode = report.failed.length > 0 ? 1 : 0;

@@ -34,7 +34,7 @@ export function planOf(seed: number): Schedule {
   const model = new Model(begins === 'instance');
   const planner = new Planner(dice, model);
   const steps: Step[] = [];
-  const length = dice.number(6, 12);
+  const length = dice.number(5, 9);
   while (steps.length < length) steps.push(planner.next());
   return { seed, begins, steps };
 }

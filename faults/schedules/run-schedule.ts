@@ -36,7 +36,7 @@ export interface ScheduleRun {
   replay?: (place: Place, began: Date) => Promise<Finding[]>;
 }
 
-/** Runs a schedule in a lane, judges what came of it, and leaves the lane as it found it. */
+/** Runs a schedule in a lane and judges what came of it. One that passed leaves the lane as it found it. */
 export async function runSchedule(
   place: Place,
   schedule: Schedule,
@@ -67,7 +67,6 @@ export async function runSchedule(
   } catch (error) {
     findings.push({ outcome: 'stuck', text: `the schedule itself failed: ${String(error)}` });
   }
-  if (findings.length > 0) await patiently(() => keeper.scrub());
   return {
     seed: schedule.seed,
     outcome: outcomeOf(findings),
