@@ -21,7 +21,8 @@ export interface ScheduleVerdict {
   outcome: Outcome;
   /** What is wrong, the worst first; empty when it passed. */
   findings: string[];
-  /** How many operations ran. */
+  /** How many steps and operations ran: none after one in which something was wrong. */
+  steps: number;
   operations: number;
   /** The kinds of those faults that struck. */
   struck: string[];
@@ -50,12 +51,14 @@ export async function runSchedule(
   const model = new Model(schedule.begins === 'instance');
   const struck: string[] = [];
   const findings: Finding[] = [];
+  let steps = 0;
   let operations = 0;
   try {
     await patiently(() => keeper.enter(schedule.begins));
     const run = { place, stage, model, weather, onStruck: (kind: string) => struck.push(kind) };
     for (const step of schedule.steps) {
       findings.push(...(await runStep(run, step)));
+      steps += 1;
       operations += step.operations.length;
       // From here on the model would be another story.
       if (findings.length > 0) break;
@@ -71,6 +74,7 @@ export async function runSchedule(
     seed: schedule.seed,
     outcome: outcomeOf(findings),
     findings: findings.map(({ outcome, text }) => `${outcome}: ${text}`),
+    steps,
     operations,
     struck,
     ms: Math.round(performance.now() - started),

@@ -56,10 +56,12 @@ export async function shrink(schedule: Schedule, shrinking: Shrinking): Promise<
     return found;
   };
 
-  if (!(await firstOf([schedule]))) return { schedule, verdict: undefined };
-  const outcome = failed?.outcome;
-  const least = await minimize<Part>(partsOf(schedule), async (candidates) => {
-    const plans = candidates.map((parts) => ({ parts, plan: withParts(schedule, parts) }));
+  await firstOf([schedule]);
+  if (!failed) return { schedule, verdict: undefined };
+  const { outcome, steps } = failed;
+  const whole = { ...schedule, steps: schedule.steps.slice(0, steps) };
+  const least = await minimize<Part>(partsOf(whole), async (candidates) => {
+    const plans = candidates.map((parts) => ({ parts, plan: withParts(whole, parts) }));
     const sensible = plans.filter(({ plan }) => plan.steps.length > 0 && makesSense(plan));
     const found = await firstOf(
       sensible.map(({ plan }) => plan),
@@ -69,5 +71,5 @@ export async function shrink(schedule: Schedule, shrinking: Shrinking): Promise<
     if (kept) say(`${kept.length} parts of it fail (${runs} runs)`);
     return kept;
   });
-  return { schedule: withParts(schedule, least), verdict: failed };
+  return { schedule: withParts(whole, least), verdict: failed };
 }

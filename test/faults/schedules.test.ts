@@ -149,7 +149,7 @@ test('what makes no sense is told: something is created that is there', () => {
 });
 
 test('a report counts schedules, operations and faults, and tells how to run again what failed', () => {
-  const verdict = { struck: ['500', 'crash-after'], findings: [], operations: 9, ms: 1 };
+  const verdict = { struck: ['500', 'crash-after'], findings: [], steps: 7, operations: 9, ms: 1 };
   const report = reportOf(
     [
       { ...verdict, seed: 3, outcome: 'passed' },
