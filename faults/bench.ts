@@ -20,6 +20,7 @@ import {
   type Lane,
   type Layout,
 } from './lanes.js';
+import { Replayer } from './oracles/replay.js';
 import { StruckFaults } from './struck.js';
 import { Sufferings } from './suffer.js';
 import { WorkerLine } from './worker-line.js';
@@ -33,6 +34,8 @@ export interface Bench {
   lanes: Lane[];
   struck: StruckFaults;
   sufferings: Sufferings;
+  /** Undefined where workers run another checkout: its histories are another code's. */
+  replayer: Replayer | undefined;
   close(): Promise<void>;
 }
 
@@ -94,6 +97,7 @@ export async function openBench({
     lanes,
     struck: new StruckFaults(control),
     sufferings: new Sufferings({ environment, control, line }),
+    replayer: workerDirectory === undefined ? await Replayer.open() : undefined,
     close: async () => {
       await hawser.close();
       for (const { cloud } of lanes) await cloud.session.close();

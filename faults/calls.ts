@@ -1,4 +1,5 @@
 import type { Entry, Match } from './control.js';
+import { existingServer } from './existing-server.js';
 
 /** A request to the cloud or a command on a guest that an operation makes, found again in another run. */
 export interface Call {
@@ -73,7 +74,10 @@ function identify({ service, method, path, operation }: Entry): { name: string; 
   const [route = '', query = ''] = path.split('?');
   const shape = route.replace(ids, '{id}').replace(/^\/\w+\/(v[\d.]+\/)?(\{id\}\/)?/, '');
   // Key pairs and the like are addressed by their names.
-  const named = shape.replace(/(os-keypairs)\/.+/, '$1/{id}').replace(laneName, '{name}');
+  const named = shape
+    .replace(/(os-keypairs)\/.+/, '$1/{id}')
+    .replace(`servers/${existingServer}`, 'servers/{name}')
+    .replace(laneName, '{name}');
   // By which fields a list is narrowed tells lists apart, not by which values.
   const fields = [...new URLSearchParams(query).keys()].filter((key) => key !== 'limit').sort();
   const action = operation !== null && named.endsWith('/action') ? ` ${operation}` : '';

@@ -1,12 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { runWell } from './attempt.js';
-import { openBench } from './bench.js';
-import { endedSignal } from './ended.js';
 import { cellsOf, type Verdict } from './cells.js';
-import { LaneKeeper } from './lane-base.js';
 import type { GoodRun, Place } from './place.js';
 import { reportOf, tell, type Report } from './report.js';
 import type { Layout } from './lanes.js';
@@ -14,6 +8,7 @@ import { runCells, suits } from './run.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 import { choose, type Choice } from './choose.js';
+import { withBench } from './with-bench.js';
 
 interface Flags extends Choice {
   json: boolean;
@@ -46,23 +41,9 @@ const flags = new Command('faults')
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 async function main(): Promise<Report> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'hawser-faults-'));
-  if (flags.keep) say(`State and logs: ${stateDir}`);
   const startedAt = Date.now();
   const wanted = wantedScenarios();
-  const signal = endedSignal();
-  const bench = await openBench({ ...flags, stateDir, lanes: layoutsFor(wanted), signal });
-  const finish = async () => {
-    await bench.close();
-    if (!flags.keep) await rm(stateDir, { recursive: true, force: true });
-  };
-  signal.addEventListener('abort', () => void finish().finally(() => process.exit(143)));
-  try {
-    const places = await Promise.all(
-      bench.lanes.map(async (lane): Promise<Place> => {
-        return { bench, lane, keeper: await LaneKeeper.of(bench, lane) };
-      }),
-    );
+  return withBench({ ...flags, lanes: layoutsFor(wanted) }, async (bench, places) => {
     const verdicts: Verdict[] = [];
     const onVerdict = (verdict: Verdict) => {
       verdicts.push(verdict);
@@ -82,16 +63,20 @@ async function main(): Promise<Report> {
     );
     const cells = choose(all, flags);
     say(`${cells.length} of ${all.length} cells in ${places.length} lanes`);
+    const report = () =>
+      reportOf(verdicts, {
+        startedAt,
+        planned: cells.length,
+        replayed: bench.replayer?.count ?? 0,
+      });
     if (flags.list) {
       for (const { id } of cells) process.stdout.write(`${id}\n`);
-      return reportOf(verdicts, { startedAt, planned: cells.length });
+      return report();
     }
     const deadline = flags.minutes ? startedAt + flags.minutes * 60_000 : Infinity;
     await runCells(bench, { cells, good, places, onVerdict, deadline });
-    return reportOf(verdicts, { startedAt, planned: cells.length });
-  } finally {
-    await finish();
-  }
+    return report();
+  });
 }
 
 const wantedScenarios = (): Scenario[] =>

@@ -5,7 +5,7 @@ export type Report = ReturnType<typeof reportOf>;
 /** What a run came to, as one JSON document. */
 export function reportOf(
   verdicts: Verdict[],
-  { startedAt, planned }: { startedAt: number; planned: number },
+  { startedAt, planned, replayed }: { startedAt: number; planned: number; replayed: number },
 ) {
   const count = (outcome: Outcome) => verdicts.filter((one) => one.outcome === outcome).length;
   const resumptions = verdicts
@@ -22,6 +22,8 @@ export function reportOf(
     left: Math.max(0, planned - verdicts.length),
     /** Passed cells whose call never came, because the operation took another way this time. */
     notStruck: verdicts.filter(({ struck }) => !struck).map(({ cell }) => cell),
+    /** Histories that were replayed. */
+    replayed,
     wallSeconds: Math.round((Date.now() - startedAt) / 1000),
     /** From the kill of the worker to the first call of the next one, lane by lane. */
     resumptionMs: {

@@ -1,17 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { openBench, type Bench } from '../bench.js';
-import { LaneKeeper } from '../lane-base.js';
+import type { Bench } from '../bench.js';
 import type { Layout } from '../lanes.js';
-import { Replayer } from '../oracles/replay.js';
 import type { Place } from '../place.js';
 import { patiently } from './patiently.js';
 import { planOf, wordsOfSchedule } from './plan.js';
 import { reportOf, tell, type ScheduleReport } from './report.js';
 import { runSchedule, type ScheduleVerdict } from './run-schedule.js';
 import { shrink } from './shrink.js';
+import { withBench } from '../with-bench.js';
 import { Weather } from './weather.js';
 
 interface Flags {
@@ -53,32 +49,16 @@ const flags = new Command('schedules')
 
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
-/** Opens a bench with as many lanes, and closes it when the work on it is done. */
-async function onBench<T>(lanes: number, work: (bench: Bench, places: Place[]) => Promise<T>) {
-  const stateDir = await mkdtemp(join(tmpdir(), 'hawser-schedules-'));
-  if (flags.keep) say(`State and logs: ${stateDir}`);
-  const layouts = Array.from({ length: lanes }, (): Layout => 'plain');
-  const bench = await openBench({ ...flags, stateDir, lanes: layouts });
-  try {
-    const places = await Promise.all(
-      bench.lanes.map(async (lane): Promise<Place> => {
-        return { bench, lane, keeper: await LaneKeeper.of(bench, lane) };
-      }),
-    );
-    return await work(bench, places);
-  } finally {
-    await bench.close();
-    if (!flags.keep) await rm(stateDir, { recursive: true, force: true });
-  }
-}
+/** Works in as many plain lanes. */
+const inLanes = <T>(lanes: number, work: (bench: Bench, places: Place[]) => Promise<T>) =>
+  withBench({ ...flags, lanes: Array.from({ length: lanes }, (): Layout => 'plain') }, work);
 
 async function runAll(seeds: number[]): Promise<ScheduleReport> {
   const startedAt = Date.now();
   const deadline = flags.minutes ? startedAt + flags.minutes * 60_000 : Infinity;
-  return onBench(Math.min(flags.lanes, seeds.length), async (bench, places) => {
+  return inLanes(Math.min(flags.lanes, seeds.length), async (bench, places) => {
     const weather = new Weather(bench);
-    // Another checkout's histories are another code's.
-    const replayer = flags.workerDirectory === undefined ? await Replayer.open() : undefined;
+    const { replayer } = bench;
     const replay = async ({ lane }: Place, began: Date) =>
       (await patiently(async () => replayer?.lookInto(bench, lane, began))) ?? [];
     const verdicts: ScheduleVerdict[] = [];
@@ -115,7 +95,7 @@ async function runAll(seeds: number[]): Promise<ScheduleReport> {
 
 async function shrinkOne(seed: number): Promise<void> {
   const deadline = Date.now() + (flags.minutes ?? 15) * 60_000;
-  await onBench(flags.lanes, async (bench, places) => {
+  await inLanes(flags.lanes, async (bench, places) => {
     const weather = new Weather(bench);
     const { schedule, verdict } = await shrink(planOf(seed), { places, weather, deadline, say });
     const words = verdict

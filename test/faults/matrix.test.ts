@@ -105,7 +105,7 @@ test('a report counts, and tells how to run again what failed', () => {
       { ...verdict, cell: 'a/GET y/crash-after', outcome: 'passed', resumptionMs: 5000 },
       { ...verdict, cell: 'b/GET x/500', outcome: 'leaked', findings: ['leaked: x'] },
     ],
-    { startedAt: Date.now(), planned: 5 },
+    { startedAt: Date.now(), planned: 5, replayed: 0 },
   );
   expect(report).toMatchObject({
     cells: 3,
