@@ -12,9 +12,37 @@ export const bugs: Bug[] = [
   {
     name: 'a volume is created without a look for the one that is there',
     file: 'openstack/oldest-only.ts',
-    find: 'const made = before[0] ?? (await thing.create());\n  const [keep = made, ...twins] = before[0] ? before : oldestFirst(await thing.find());\n  for (const twin of twins) await thing.remove(twin);',
-    replace: 'const keep = before[7] ?? (await thing.create());',
+    find: 'const before = await findThere();\n  if (before.length > 0) return keepOldest(before, thing.remove);\n',
+    replace: 'if (Date.now() > 0) return thing.create();\n',
     cells: ['createShare-nfs/POST volumes/crash-after', 'createShare-nfs/POST volumes/reset-after'],
+  },
+  {
+    name: 'twins are not removed',
+    file: 'openstack/oldest-only.ts',
+    find: 'for (const twin of twins) await remove(twin);',
+    replace: 'void twins;\n  void remove;',
+    cells: ['createShare-nfs/POST volumes/crash-then-stale'],
+  },
+  {
+    name: 'what is said to be gone once is believed',
+    file: 'openstack/api.ts',
+    find: 'if (!isNotFound(error)) throw error;\n    return look();',
+    replace: 'void isNotFound;\n    throw error;',
+    cells: ['deleteShare-nfs/GET servers/{id}#2/404'],
+  },
+  {
+    name: 'any conflict counts as use by somebody else',
+    file: 'activities/unless-in-use.ts',
+    find: "&& Boolean(error.code?.endsWith('InUse'))",
+    replace: '',
+    cells: ['deleteServiceInstance/DELETE networks/{id}/409'],
+  },
+  {
+    name: 'a list that lacks what is there is believed',
+    file: 'activities/lagging-lists.ts',
+    find: 'return seen.length > 0 ? seen : list();',
+    replace: 'return seen;',
+    cells: ['deleteServiceInstance/GET subnets?network_id/stale-list'],
   },
   {
     name: 'the undo of a volume is registered after its step',
@@ -45,8 +73,8 @@ export const bugs: Bug[] = [
   {
     name: "a share's line is added to fstab without a look",
     file: 'activities/scripts/mount-share.sh',
-    find: 'if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then\n  { grep --invert-match --extended-regexp "[ ,]x-hawser\\.share=${share//./\\\\.}[ ,]" "$fstab" || [[ $? == 1 ]]; echo',
-    replace: 'if true; then\n  { cat "$fstab"; echo',
+    find: 'if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then\n  others=$(grep --invert-match',
+    replace: 'if true; then\n  others=$(cat "$fstab"; true || grep --invert-match',
     cells: [
       'createShare-nfs/ssh mount-share/crash-after',
       'extendShare/ssh mount-share/crash-after',

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { callsOf } from '../../faults/calls.js';
 import { cellsOf } from '../../faults/cells.js';
@@ -5,7 +7,9 @@ import { choose, shuffle } from '../../faults/choose.js';
 import type { Entry } from '../../faults/control.js';
 import { ofDifferences, outcomeOf } from '../../faults/findings.js';
 import { differences } from '../../faults/picture.js';
+import { bugs } from '../../faults/planted/bugs.js';
 import { reportOf } from '../../faults/report.js';
+import { project } from '../../setup/tools.mjs';
 
 const id = '1bd4cc8a-2a24-4a68-a9a0-3a2d4b2a1d3f';
 const other = 'd0a3cd9e-7b5b-4a55-8f27-0d2c9d4b1e11';
@@ -117,4 +121,9 @@ test('a report counts, and tells how to run again what failed', () => {
     byScenario: { a: { cells: 2, passed: 2 }, b: { cells: 1, passed: 0 } },
     failed: [{ cell: 'b/GET x/500', rerun: "npm run faults -- --only 'b/GET x/500'" }],
   });
+});
+
+test.each(bugs)('the sources have what the planted bug changes: $name', async ({ file, find }) => {
+  const text = await readFile(join(project, file), 'utf8');
+  expect(text.split(find)).toHaveLength(2);
 });
