@@ -12,6 +12,7 @@ interface Options {
   hosts: HostsKind;
   image?: string;
   latency?: Record<string, number>;
+  sshKey?: string;
   exitWithParent: boolean;
 }
 
@@ -24,6 +25,11 @@ const command = new Command('devcloud')
   .addOption(new Option('--hosts <kind>').choices(['qemu', 'simulated']).default('simulated'))
   .option('--image <file>', 'the service image, a qcow2 file', absolute)
   .option('--latency <list>', 'such as server.create=5s,volume.create=200ms', parseLatencies)
+  .option(
+    '--ssh-key <file>',
+    'opens QEMU servers, so that commands on them can be struck',
+    absolute,
+  )
   .option('--exit-with-parent', 'end when standard input closes', false);
 
 const options = command.parse().opts<Options>();
@@ -31,7 +37,12 @@ const log = pino({ level: process.env.DEVCLOUD_LOG ?? 'info' }, pino.destination
 const starting = startDevcloud({
   stateDir: options.state,
   port: options.port,
-  hosts: createHosts({ kind: options.hosts, stateDir: resolve(options.state, 'hosts'), log }),
+  hosts: createHosts({
+    kind: options.hosts,
+    stateDir: resolve(options.state, 'hosts'),
+    log,
+    sshKeyFile: options.sshKey,
+  }),
   log,
   imageFile: options.image,
   latencies: options.latency,

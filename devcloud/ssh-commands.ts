@@ -2,7 +2,7 @@ import type { Cloud } from './cloud.js';
 import type { Strike } from './faults.js';
 import type { RequestLog } from './request-log.js';
 
-/** Lets planned faults of `ssh.command` strike what runs on simulated hosts, and takes note of it. */
+/** Lets planned faults of `ssh.command` strike what runs on hosts, where it can be watched, and takes note of it. */
 export function watchCommands(cloud: Cloud, requests: RequestLog): void {
   cloud.hosts.watchCommands?.((serverId, name) => {
     const project = cloud.tables.servers.get(serverId)?.projectId ?? '';

@@ -10,9 +10,11 @@ export interface HostsOptions {
   log: Logger;
   /** Run VMs on the processor itself; on machines where KVM does not work they hang. Default: `HAWSER_KVM=1`. */
   kvm?: boolean;
+  /** A private key that opens all servers: commands on VMs can be watched by it, which are hidden in SSH otherwise. */
+  sshKeyFile?: string | undefined;
 }
 
-export function createHosts({ kind, stateDir, log, kvm }: HostsOptions): Hosts {
+export function createHosts({ kind, stateDir, log, kvm, sshKeyFile }: HostsOptions): Hosts {
   if (kind === 'simulated') return new SimulatedHosts({ stateDir, log });
-  return new QemuHosts({ stateDir, log, kvm: kvm ?? process.env.HAWSER_KVM === '1' });
+  return new QemuHosts({ stateDir, log, kvm: kvm ?? process.env.HAWSER_KVM === '1', sshKeyFile });
 }

@@ -125,6 +125,6 @@ export interface Hosts {
   unplugClient(portId: string): Promise<void>;
   /** Simulated hosts only: the whole set of troubles a server has from now on. */
   setFaults?(serverId: string, faults: readonly HostFault[]): Promise<void>;
-  /** Simulated hosts only: who is asked about each command that runs from now on. */
+  /** Who is asked about each command that runs from now on; of QEMU hosts only those that were given an SSH key ask. */
   watchCommands?(watch: CommandWatch): void;
 }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { listResources } from '../../dev/resources.js';
-import { IMAGE_PASSWORD } from '../../devcloud/hosts/simulated/ssh-server.js';
+import { IMAGE_PASSWORD } from '../../devcloud/hosts/commands/ssh-server.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import type { ShareNetwork } from '../../workflows/model.js';
 import {

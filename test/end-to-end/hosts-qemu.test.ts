@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createHosts } from '../../devcloud/hosts/create-hosts.js';
+import { createHosts, type HostsOptions } from '../../devcloud/hosts/create-hosts.js';
 import type { ClientHost, Hosts, ServerSpec } from '../../devcloud/hosts/hosts.js';
 import { Names } from '../../devcloud/hosts/qemu/names.js';
 import {
+  execute,
   login,
   loginWhenUp,
   newFolder,
@@ -17,6 +18,7 @@ import {
   server,
   silent,
   subnet,
+  userKey,
   volume,
 } from '../devcloud/host-session.js';
 
@@ -56,8 +58,9 @@ let folder: string;
 let hosts: Hosts;
 let client: ssh2.Client;
 
-async function newHosts(): Promise<Hosts> {
-  const made = createHosts({ kind: 'qemu', stateDir: join(folder, 'hosts'), log: silent });
+async function newHosts(more: Partial<HostsOptions> = {}): Promise<Hosts> {
+  const stateDir = join(folder, 'hosts');
+  const made = createHosts({ kind: 'qemu', stateDir, log: silent, ...more });
   await made.start();
   await made.applyNetworks(plane);
   return made;
@@ -183,6 +186,24 @@ describe('QEMU hosts', () => {
     const another = await login(hosts, serverPort);
     expect(await output(another, 'findmnt -n -o LABEL /shares/s')).toBe('label\n');
     another.end();
+  });
+
+  it('show their commands to who has a key that opens them', async () => {
+    const sshKeyFile = join(folder, 'user-key');
+    await writeFile(sshKeyFile, userKey.private, { mode: 0o600 });
+    hosts = await newHosts({ sshKeyFile });
+    const ended: [string, string, number][] = [];
+    hosts.watchCommands?.((serverId, name) => ({
+      fault: undefined,
+      begins: async () => undefined,
+      ended: (status) => void ended.push([serverId, name, status]),
+    }));
+    const watched = await login(hosts, serverPort);
+    expect(await output(watched, 'id -un; echo "$1"', 'argument')).toBe('root\nargument\n');
+    expect((await execute(watched, 'cat; exit 3', 'no fields')).code).toBe(3);
+    expect(ended).toEqual([['vm', 'test', 0]]);
+    watched.end();
+    hosts = await newHosts();
   });
 
   it('reboot in good order, with disks, mounts and exports as before', async () => {

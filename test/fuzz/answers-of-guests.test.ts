@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Backend } from '../../activities/backend.js';
 import { failureTypes } from '../../activities/failures.js';
 import { createActivities } from '../../activities/index.js';
-import { createSshServer } from '../../devcloud/hosts/simulated/ssh-server.js';
+import { createSshServer } from '../../devcloud/hosts/commands/ssh-server.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import { SshPool } from '../../ssh/pool.js';
 import { checkConfig, parseConfig } from '../../worker/config.js';

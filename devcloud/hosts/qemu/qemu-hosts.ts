@@ -1,12 +1,21 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { ClientHost, Hosts, NetworkPlane, ServerSpec, VolumeFile } from '../hosts.js';
+import type {
+  ClientHost,
+  CommandWatch,
+  Hosts,
+  NetworkPlane,
+  ServerSpec,
+  VolumeFile,
+} from '../hosts.js';
+import { authorizedKeys, givenHostKey } from '../config-drive.js';
 import { copyDisk } from '../copy-disk.js';
+import { relay } from '../commands/relay.js';
 import { readState, writeState } from '../state-file.js';
 import { Turns } from '../turns.js';
 import { desiredWires } from './desired-wires.js';
@@ -23,6 +32,13 @@ type Port = NetworkPlane['ports'][number];
 const noNetworks: NetworkPlane = { networks: [], subnets: [], ports: [], routers: [] };
 const runFolder = z.object({ folder: z.string() });
 
+export interface QemuHostsOptions {
+  stateDir: string;
+  log: Logger;
+  kvm: boolean;
+  sshKeyFile?: string | undefined;
+}
+
 /** Virtual machines on networks of their own. All of it outlives this process until `destroy`. */
 export class QemuHosts implements Hosts {
   readonly kind = 'qemu';
@@ -35,13 +51,16 @@ export class QemuHosts implements Hosts {
   readonly #turns = new Turns();
   readonly #vms = new Map<string, Vm>();
   readonly #clients = new Map<string, Port>();
+  readonly #sshKeyFile: string | undefined;
+  #watch: CommandWatch | undefined;
   #plane = noNetworks;
   #runFolder = '';
 
-  constructor({ stateDir, log, kvm }: { stateDir: string; log: Logger; kvm: boolean }) {
+  constructor({ stateDir, log, kvm, sshKeyFile }: QemuHostsOptions) {
     this.#dir = stateDir;
     this.#log = log;
     this.#kvm = kvm;
+    this.#sshKeyFile = sshKeyFile;
     this.#names = new Names(stateDir);
     this.#wires = new Wires(this.#names, stateDir);
     this.#dhcp = new DhcpServers(stateDir);
@@ -147,7 +166,12 @@ export class QemuHosts implements Hosts {
     if (!this.#plane.networks.some(({ id }) => id === target.networkId)) {
       throw new Error(`Network ${target.networkId} does not exist: nothing can be reached on it`);
     }
-    return dial(this.#names.dhcp(target.networkId), target.address, target.port);
+    const connection = await dial(this.#names.dhcp(target.networkId), target.address, target.port);
+    return target.port === 22 ? this.#watched(connection, target) : connection;
+  }
+
+  watchCommands(watch: CommandWatch): void {
+    this.#watch = watch;
   }
 
   async plugClient(port: Port): Promise<ClientHost> {
@@ -161,6 +185,28 @@ export class QemuHosts implements Hosts {
 
   async unplugClient(portId: string): Promise<void> {
     if (this.#clients.delete(portId)) await this.#applyNetworks();
+  }
+
+  /** Commands are seen only between two SSH connections. */
+  async #watched(connection: Duplex, at: { networkId: string; address: string }): Promise<Duplex> {
+    const watch = this.#watch;
+    const [serverId, vm] = this.#vmAt(at) ?? [];
+    const hostKey = vm && givenHostKey(vm.configDrive);
+    if (this.#sshKeyFile === undefined || !watch || !serverId || !hostKey) return connection;
+    return relay(connection, {
+      privateKey: await readFile(this.#sshKeyFile, 'utf8'),
+      hostKey,
+      authorizedKeys: authorizedKeys(vm.configDrive),
+      watch: (name) => watch(serverId, name),
+    });
+  }
+
+  #vmAt({ networkId, address }: { networkId: string; address: string }): [string, Vm] | undefined {
+    const ports = this.#plane.ports.filter(
+      (port) =>
+        port.networkId === networkId && port.fixedIps.some((ip) => ip.ipAddress === address),
+    );
+    return [...this.#vms].find(([, vm]) => ports.some(({ id }) => vm.portIds.includes(id)));
   }
 
   async #applyNetworks(): Promise<void> {

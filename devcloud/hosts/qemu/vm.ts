@@ -64,6 +64,10 @@ export class Vm {
     return this.#state.spec.ports.map((port) => port.id);
   }
 
+  get configDrive(): Record<string, string> {
+    return this.#state.spec.configDrive;
+  }
+
   isRunning(): boolean {
     return this.#state.process !== undefined && isAlive(this.#state.process);
   }

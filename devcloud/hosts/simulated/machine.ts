@@ -11,7 +11,7 @@ import { readState, writeState } from '../state-file.js';
 import { CommandSessions } from './command-sessions.js';
 import { Disks } from './disks.js';
 import { runCommand } from './run-command.js';
-import { createSshServer } from './ssh-server.js';
+import { createSshServer } from '../commands/ssh-server.js';
 import { hostEnvironment, runStandIn } from './stand-ins.js';
 
 const hostFault = z.enum([

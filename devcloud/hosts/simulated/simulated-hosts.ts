@@ -16,7 +16,7 @@ import { copyDisk } from '../copy-disk.js';
 import { Turns } from '../turns.js';
 import { Machine } from './machine.js';
 import { makeToolbox } from './toolbox.js';
-import { createWire } from './wire.js';
+import { createWire } from '../commands/wire.js';
 
 /**
  * Hosts that are directories: an SSH server in this process runs real scripts, with stand-ins for the

@@ -17,7 +17,7 @@ export const IMAGE_PASSWORD = 'simulated';
 /** An SSH server for one host: commands only. It never listens; inject sockets. */
 export function createSshServer({ hostKey, authorizedKeys, run }: SshServerOptions): ssh2.Server {
   const keys = authorizedKeys.map((line) => parseKey(line)).filter((key) => key !== undefined);
-  return new Server({ hostKeys: [hostKey], ident: 'simulated_host' }, (client) => {
+  return new Server({ hostKeys: [hostKey], ident: 'devcloud' }, (client) => {
     client.on('authentication', (attempt) => authenticate(attempt, keys));
     const channels = new Set<ServerChannel>();
     client.on('session', (accept) =>
