@@ -32,12 +32,12 @@ async function goodRun(place: Place, scenario: Scenario) {
   const { bench, lane, keeper } = place;
   await keeper.enter(scenario.onInstance === false ? 'bare' : 'instance');
   const began = new Date();
-  const stage = newStage(place, AbortSignal.timeout(90_000));
+  const stage = newStage(place, AbortSignal.timeout(90_000 * bench.patience));
   await scenario.prepare?.(stage);
   const before = describe(await takePicture(bench, lane), wordsOf(stage));
   const [last] = (await bench.control.requests()).slice(-1);
   await scenario.operate(stage);
-  await untilAtRest(place, 20_000);
+  await untilAtRest(place);
   const calls = callsOf(await bench.control.requests(last?.number), lane.project);
   const picture = await takePicture(bench, lane);
   const after = describe(picture, wordsOf(stage));
@@ -58,7 +58,7 @@ export async function runCell(
 ): Promise<Verdict> {
   const { bench, lane, keeper } = place;
   const { scenario, kind } = cell;
-  const limitMs = kind.limitMs ?? 60_000;
+  const limitMs = (kind.limitMs ?? 60_000) * bench.patience;
   const started = performance.now();
   const began = new Date();
   const giveUp = new AbortController();
@@ -91,7 +91,7 @@ export async function runCell(
       findings.push({ outcome: 'stuck', text: `it did not end within ${limitMs / 1000} s` });
       giveUp.abort(new Error('the cell took too long'));
     }
-    if (!(await untilAtRest(place, 20_000))) {
+    if (!(await untilAtRest(place))) {
       findings.push({ outcome: 'stuck', text: 'Hawser came to no rest' });
     }
     if (killed) resumptionMs = await resumption(place, killed.killedAt);
@@ -103,7 +103,7 @@ export async function runCell(
       // What a newer build did is no matter of this code.
       if (kind.event !== 'replace the worker') findings.push(...(await replaySome(place, began)));
     }
-    for (const { id } of picture.holdings['servers'] ?? []) await bench.control.heal(id);
+    for (const { id } of picture.holdings['servers'] ?? []) await bench.guests.heal(id);
     findings.push(...(await cleanUp(place, scenario, stage)));
   } catch (error) {
     findings.push({ outcome: 'stuck', text: `the cell itself failed: ${String(error)}` });
@@ -158,7 +158,7 @@ async function strikes(
 ): Promise<boolean> {
   let over = false;
   void operation.then(() => (over = true));
-  const deadline = Date.now() + 45_000;
+  const deadline = Date.now() + 45_000 * bench.patience;
   for (;;) {
     const ended = over;
     if (await bench.struck.has(fault)) return true;
@@ -167,8 +167,8 @@ async function strikes(
   }
 }
 
-async function untilAtRest({ bench, lane }: Place, limitMs: number): Promise<boolean> {
-  const deadline = Date.now() + limitMs;
+async function untilAtRest({ bench, lane }: Place): Promise<boolean> {
+  const deadline = Date.now() + 20_000 * bench.patience;
   for (;;) {
     if (isAtRest(await entitiesOf(bench, lane))) return true;
     if (Date.now() > deadline) return false;

@@ -5,10 +5,13 @@ import { HawserClient } from '../client/index.js';
 import { openCloud } from '../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.js';
 import { freePort } from '../dev/ports.js';
+import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import { buildWith, newerBuild } from './builds.js';
 import { defaultLatencies } from '../devcloud/latencies.js';
 import { project } from '../setup/tools.mjs';
 import { CloudControl } from './control.js';
+import type { Guests } from './guests.js';
+import { hostsOfBench } from './hosts.js';
 import {
   backendsOf,
   laneName,
@@ -32,6 +35,9 @@ export interface Bench {
   line: WorkerLine;
   hawser: HawserClient;
   lanes: Lane[];
+  guests: Guests;
+  /** What limits of time are multiplied by. */
+  patience: number;
   struck: StruckFaults;
   sufferings: Sufferings;
   /** Undefined where workers run another checkout: its histories are another code's. */
@@ -41,6 +47,8 @@ export interface Bench {
 
 export interface BenchOptions {
   stateDir: string;
+  /** Default: simulated ones. */
+  hosts?: HostsKind;
   lanes: Layout[];
   /** A checkout that the worker runs instead of this one. */
   workerDirectory?: string;
@@ -53,10 +61,13 @@ const quick = Object.keys(defaultLatencies).map((name) => `${name}=20ms`);
 
 export async function openBench({
   stateDir,
+  hosts = 'simulated',
   lanes: layouts,
   workerDirectory,
   signal,
 }: BenchOptions): Promise<Bench> {
+  const kindOfHosts = hostsOfBench[hosts];
+  const { patience } = kindOfHosts;
   const temporalPort = await freePort();
   const { line, address } = await WorkerLine.open(temporalPort);
   const made: { control?: CloudControl; accounts?: Account[] } = {};
@@ -65,7 +76,7 @@ export async function openBench({
   await buildWith(newerBuild, newer, workerDirectory);
   const environment = await startEnvironment({
     stateDir,
-    cloud: { hosts: 'simulated', arguments: ['--latency', quick.join(',')] },
+    cloud: { hosts, arguments: ['--latency', quick.join(','), ...kindOfHosts.arguments(stateDir)] },
     ports: { temporal: temporalPort },
     workerEnv: { TEMPORAL_ADDRESS: address },
     ...(signal && { signal }),
@@ -82,12 +93,13 @@ export async function openBench({
       if (layouts.includes('volume')) await uploadBootableImage(admin);
       await admin.session.close();
       lanesYaml = writeCloudsYaml(stateDir, cloudsYaml, made.accounts);
-      return backendsOf(lanesYaml, made.accounts);
+      return backendsOf(lanesYaml, made.accounts, patience);
     },
   });
   await Promise.all(environment.workers.slice(1).map((worker) => worker.stop()));
   const { control = new CloudControl(environment.cloudUrl), accounts = [] } = made;
   const lanes = await openLanes(lanesYaml, accounts, stateDir);
+  const guests = kindOfHosts.openGuests(environment, control);
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
   return {
     environment,
@@ -95,11 +107,14 @@ export async function openBench({
     line,
     hawser,
     lanes,
+    guests,
+    patience,
     struck: new StruckFaults(control),
     sufferings: new Sufferings({ environment, control, line }),
     replayer: workerDirectory === undefined ? await Replayer.open() : undefined,
     close: async () => {
       await hawser.close();
+      guests.close();
       for (const { cloud } of lanes) await cloud.session.close();
       await environment.stop();
       await line.close();

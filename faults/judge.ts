@@ -63,7 +63,7 @@ async function judgeData({ bench }: Place, { data }: Stage, picture: Picture): P
     const share = picture.shares.find(({ id }) => id === shareId);
     // Half deleted, half its data may be gone.
     if (!share || share.status === 'error_deleting') continue;
-    const text = await lostData(bench.environment.stateDir, picture, shareId, checksum);
+    const text = await lostData(bench.guests, picture, shareId, checksum);
     if (text !== undefined) findings.push({ outcome: 'lost', text });
   }
   return findings;

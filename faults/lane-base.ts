@@ -24,7 +24,7 @@ export class LaneKeeper {
 
   /** Makes the lane have an instance without shares, or none. */
   async enter(base: Base): Promise<void> {
-    const { hawser } = this.#bench;
+    const { hawser, patience } = this.#bench;
     if (base === 'bare') {
       const problems = await this.removeAll();
       if (problems.length > 0) throw new Error(problems.join('; '));
@@ -33,7 +33,7 @@ export class LaneKeeper {
     }
     if (this.#withInstance) return;
     const id = `base-${this.#lane.name}`;
-    const signal = AbortSignal.timeout(90_000);
+    const signal = AbortSignal.timeout(90_000 * patience);
     this.#lane.shares.add(id);
     await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, ...this.#lane.where });
     await hawser.waitForShare(id, { signal });
@@ -44,8 +44,8 @@ export class LaneKeeper {
 
   /** Deletes the shares that are left, and without a base also the instances; returns what would not go. */
   async removeAll({ keepInstance = false } = {}): Promise<string[]> {
-    const { hawser } = this.#bench;
-    const signal = AbortSignal.timeout(60_000);
+    const { hawser, patience } = this.#bench;
+    const signal = AbortSignal.timeout(60_000 * patience);
     const problems: string[] = [];
     for (let round = 0; round < 3; round += 1) {
       problems.length = 0;
@@ -94,7 +94,7 @@ export class LaneKeeper {
     }
     this.#withInstance = undefined;
     this.#lane.shares.clear();
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < 40 * this.#bench.patience; round += 1) {
       const extra = await this.#extra();
       if (Object.values(extra).every((ids) => ids.length === 0)) return;
       await this.#removeByForce(extra);

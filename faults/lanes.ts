@@ -136,7 +136,11 @@ export function writeCloudsYaml(stateDir: string, seeded: string, accounts: Acco
 }
 
 /** The options of each lane's backend, on top of what all backends have. */
-export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOverrides {
+export function backendsOf(
+  cloudsYaml: string,
+  accounts: Account[],
+  patience: number,
+): BackendOverrides {
   const entries = accounts.map(({ name, layout }, at) => [
     name,
     {
@@ -148,10 +152,10 @@ export function backendsOf(cloudsYaml: string, accounts: Account[]): BackendOver
       // Apart from each other's: a tunnel into the cloud knows a host by its address.
       service_network_cidr: `10.${100 + at}.0.0/16`,
       automatic_share_server_cleanup: false,
-      max_time_to_build_instance: 60,
+      max_time_to_build_instance: 60 * patience,
       // So long an undo waits for a volume that an instance which became another one does not let go of.
-      max_time_to_create_volume: 30,
-      max_time_to_freeze: 15,
+      max_time_to_create_volume: 30 * patience,
+      max_time_to_freeze: 15 * patience,
       ...layouts[layout](networkOf(name)),
     },
   ]);

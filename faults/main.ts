@@ -1,6 +1,8 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import { runWell } from './attempt.js';
 import { cellsOf, type Verdict } from './cells.js';
+import { hostsOfBench } from './hosts.js';
 import type { GoodRun, Place } from './place.js';
 import { reportOf, tell, type Report } from './report.js';
 import type { Layout } from './lanes.js';
@@ -12,7 +14,8 @@ import { withBench } from './with-bench.js';
 
 interface Flags extends Choice {
   json: boolean;
-  lanes: number;
+  hosts: HostsKind;
+  lanes?: number;
   keep: boolean;
   list: boolean;
   workerDirectory?: string;
@@ -32,7 +35,15 @@ const flags = new Command('faults')
   .option('--only <cell>', 'one cell by its id; may be given several times', collect)
   .option('--scenario <name>', 'cells of this operation; may be given several times', collect)
   .option('--kind <name>', 'cells of this kind or group; may be given several times', collect)
-  .option('--lanes <number>', 'how many cells run at a time', Number, 10)
+  .addOption(
+    new Option(
+      '--hosts <kind>',
+      'what service instances are; virtual machines cannot prove another host key (ssh-another-host-key)',
+    )
+      .choices(['simulated', 'qemu'])
+      .default('simulated'),
+  )
+  .option('--lanes <number>', 'how many cells run at a time; 10, or 2 on virtual machines', Number)
   .option('--worker-directory <directory>', 'a checkout that the worker runs instead of this one')
   .option('--keep', 'leave the state directory for a look at its logs', false)
   .parse()
@@ -42,8 +53,10 @@ const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 async function main(): Promise<Report> {
   const startedAt = Date.now();
+  const hosts = hostsOfBench[flags.hosts];
   const wanted = wantedScenarios();
-  return withBench({ ...flags, lanes: layoutsFor(wanted) }, async (bench, places) => {
+  const lanes = layoutsFor(wanted, flags.lanes ?? hosts.lanes);
+  return withBench({ ...flags, lanes }, async (bench, places) => {
     const verdicts: Verdict[] = [];
     const onVerdict = (verdict: Verdict) => {
       verdicts.push(verdict);
@@ -61,10 +74,14 @@ async function main(): Promise<Report> {
         return calls ? [{ scenario, calls }] : [];
       }),
     );
-    const cells = choose(all, flags);
+    const cells = choose(
+      all.filter(({ kind }) => hosts.can(kind)),
+      flags,
+    );
     say(`${cells.length} of ${all.length} cells in ${places.length} lanes`);
     const report = () =>
       reportOf(verdicts, {
+        ...flags,
         startedAt,
         planned: cells.length,
         replayed: bench.replayer?.count ?? 0,
@@ -81,15 +98,16 @@ async function main(): Promise<Report> {
 
 const wantedScenarios = (): Scenario[] =>
   scenarios.filter(
-    ({ name }) =>
+    ({ name, layout = 'plain' }) =>
+      hostsOfBench[flags.hosts].has(layout) &&
       (flags.scenario?.includes(name) ?? true) &&
       (flags.only?.some((id) => id.startsWith(`${name}/`)) ?? true),
   );
 
 /** Plain ones as many as wanted, and two of each other layout that a scenario needs. */
-function layoutsFor(wanted: Scenario[]): Layout[] {
+function layoutsFor(wanted: Scenario[], lanes: number): Layout[] {
   const special = new Set(wanted.flatMap(({ layout }) => layout ?? []));
-  const plain = wanted.some(({ layout }) => layout === undefined) ? flags.lanes : 0;
+  const plain = wanted.some(({ layout }) => layout === undefined) ? lanes : 0;
   return [
     ...Array.from({ length: plain }, (): Layout => 'plain'),
     ...[...special].flatMap((layout) => [layout, layout]),

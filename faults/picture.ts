@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   InstanceNotFound,
   ShareNotFound,
@@ -7,7 +6,7 @@ import {
 } from '../client/index.js';
 import type { Bench } from './bench.js';
 import type { Holdings } from './control.js';
-import { readGuest, type Guest } from './guests.js';
+import type { Guest } from './guests.js';
 import type { Lane } from './lanes.js';
 
 /** A lane as it is at one moment: its cloud, its guests and what Hawser says of them. */
@@ -20,9 +19,8 @@ export interface Picture {
 
 export async function takePicture(bench: Bench, lane: Lane): Promise<Picture> {
   const holdings = await bench.control.holdings(lane.project);
-  const machines = join(bench.environment.stateDir, 'cloud/hosts/machines');
   const guests = await Promise.all(
-    (holdings['servers'] ?? []).map(({ id }) => readGuest(machines, id)),
+    (holdings['servers'] ?? []).map(({ id }) => bench.guests.look(id, holdings)),
   );
   const { shares, instances } = await entitiesOf(bench, lane);
   return { holdings, guests: guests.filter((guest) => guest !== undefined), shares, instances };

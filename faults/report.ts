@@ -1,3 +1,4 @@
+import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import type { Outcome, Verdict } from './cells.js';
 
 export type Report = ReturnType<typeof reportOf>;
@@ -5,7 +6,12 @@ export type Report = ReturnType<typeof reportOf>;
 /** What a run came to, as one JSON document. */
 export function reportOf(
   verdicts: Verdict[],
-  { startedAt, planned, replayed }: { startedAt: number; planned: number; replayed: number },
+  {
+    startedAt,
+    planned,
+    replayed,
+    hosts = 'simulated',
+  }: { startedAt: number; planned: number; replayed: number; hosts?: HostsKind },
 ) {
   const count = (outcome: Outcome) => verdicts.filter((one) => one.outcome === outcome).length;
   const resumptions = verdicts
@@ -39,7 +45,7 @@ export function reportOf(
         cell,
         outcome,
         findings,
-        rerun: `npm run faults -- --only '${cell}'`,
+        rerun: `npm run faults -- ${hosts === 'qemu' ? '--hosts qemu ' : ''}--only '${cell}'`,
       })),
   };
 }

@@ -1,5 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { Files, Guests, Mount } from './guests.js';
 import { takePicture, type Picture } from './picture.js';
 import { checksumOf, type Stage } from './scenario.js';
 
@@ -8,25 +7,25 @@ const fileName = 'written-before';
 /** Writes something into a share that is mounted, as a client would. */
 export async function writeData(stage: Stage, shareId: string): Promise<void> {
   const picture = await takePicture(stage.bench, stage.lane);
-  const folder = folderOf(picture, shareId);
-  if (folder === undefined) throw new Error(`share ${shareId} is mounted nowhere`);
+  const mount = mountOf(picture, shareId);
+  if (!mount) throw new Error(`share ${shareId} is mounted nowhere`);
   const content = `${shareId} ${Math.random()}\n`.repeat(100);
-  await writeFile(join(folder, fileName), content);
+  await mount.files.write(fileName, content);
   stage.data.set(shareId, checksumOf(content));
 }
 
 /** Why what was written into a share cannot be read any more, or undefined. */
 export async function lostData(
-  stateDir: string,
+  guests: Guests,
   picture: Picture,
   shareId: string,
   checksum: string,
 ): Promise<string | undefined> {
-  const folder = folderOf(picture, shareId) ?? contentOf(stateDir, picture, shareId);
-  if (folder === undefined) return `share ${shareId} has no volume any more`;
-  const content = await readFile(join(folder, fileName), 'utf8').catch(() => undefined);
+  const files = mountOf(picture, shareId)?.files ?? unmounted(guests, picture, shareId);
+  if (!files) return `share ${shareId} has no volume any more`;
+  const content = await files.read(fileName);
   if (content === undefined) {
-    return `what was written into share ${shareId} is gone; there is ${(await readdir(folder).catch(() => [])).join(', ') || 'nothing'}`;
+    return `what was written into share ${shareId} is gone; there is ${(await files.names()).join(', ') || 'nothing'}`;
   }
   return checksumOf(content) === checksum ? undefined : `share ${shareId} has other data now`;
 }
@@ -34,22 +33,21 @@ export async function lostData(
 const volumeOf = ({ shares }: Picture, shareId: string) =>
   shares.find(({ id }) => id === shareId)?.volumeId ?? undefined;
 
-function folderOf(picture: Picture, shareId: string): string | undefined {
+function mountOf(picture: Picture, shareId: string): Mount | undefined {
   const mounts = picture.guests.flatMap((guest) => guest.mounts);
   const volumeId = volumeOf(picture, shareId);
-  const mount = mounts.find(
-    ({ volumeFile, target }) =>
-      (volumeId !== undefined && volumeFile.includes(volumeId)) ||
+  return mounts.find(
+    ({ volume, target }) =>
+      (volumeId !== undefined && volume.includes(volumeId.slice(0, 20))) ||
       target.endsWith(`/share-${shareId}`),
   );
-  return mount?.directory;
 }
 
-/** Where the content of a file system is that is not mounted. */
-function contentOf(stateDir: string, picture: Picture, shareId: string): string | undefined {
+/** Of a file system that is not mounted. */
+function unmounted(guests: Guests, picture: Picture, shareId: string): Files | undefined {
   const volumeId = volumeOf(picture, shareId);
   const volume = picture.holdings['volumes']?.find(
     ({ id, name }) => id === volumeId || name === `manila-share-${shareId}`,
   );
-  return volume && join(stateDir, 'cloud/volumes', `${volume.id}.raw.content`);
+  return volume && guests.filesOn(volume.id);
 }

@@ -1,5 +1,3 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Scenario, Stage } from '../scenario.js';
 import { instanceOf, shareWithData } from './stories.js';
 
@@ -7,13 +5,8 @@ import { instanceOf, shareWithData } from './stories.js';
 const closeByHand = async (stage: Stage): Promise<void> => {
   await shareWithData('NFS')(stage);
   const { bench, lane } = stage;
-  const { servers = [] } = await bench.control.holdings(lane.project);
-  for (const { id } of servers) {
-    const root = join(bench.environment.stateDir, 'cloud/hosts/machines', id, 'root');
-    const folder = join(root, 'etc/exports.d');
-    for (const name of await readdir(folder)) await rm(join(folder, name));
-    await writeFile(join(root, 'var/lib/nfs/etab'), '');
-  }
+  const holdings = await bench.control.holdings(lane.project);
+  for (const { id } of holdings['servers'] ?? []) await bench.guests.closeExports(id, holdings);
 };
 
 const onInstance =

@@ -72,7 +72,7 @@ function linesIn({ shares, instances, holdings, guests }: Picture): string[] {
       (row) => `attachment of ${ofVolume(row['volumeId'])}: ${String(row['status'])}`,
     ),
     ...guests.flatMap(({ mounts, lines }) => [
-      ...mounts.map(({ volumeFile }) => `mount of ${shareAt(volumeFile)}`),
+      ...mounts.map(({ volume }) => `mount of ${shareAt(volume)}`),
       ...lines.flatMap((line) => {
         const id = /^etc\/fstab: .*x-hawser\.share=([\w.-]+)/.exec(line)?.[1];
         return id === undefined ? [] : `fstab has ${id}`;

@@ -116,7 +116,7 @@ async function judge({ place, stage, model, began }: Ended): Promise<Finding[]> 
 async function judgeData({ bench, data }: Stage, picture: Picture): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [shareId, checksum] of data) {
-    const text = await lostData(bench.environment.stateDir, picture, shareId, checksum);
+    const text = await lostData(bench.guests, picture, shareId, checksum);
     if (text !== undefined) findings.push({ outcome: 'lost', text });
   }
   return findings;
