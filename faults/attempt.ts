@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callsOf } from './calls.js';
 import type { Cell, Verdict } from './cells.js';
+import { effectOf, type Effect } from './effect.js';
 import { happen } from './events.js';
 import { outcomeOf, type Finding } from './findings.js';
 import { judge, judgeCleanUp } from './judge.js';
@@ -71,12 +72,13 @@ export async function runCell(
   try {
     await keeper.enter(scenario.onInstance === false ? 'bare' : 'instance');
     await scenario.prepare?.(stage);
+    const effect = await effectOf(place, cell);
     for (const fault of kind.faults(cell.call)) {
       const match = { ...fault.match, project: lane.project };
       faults.push(await bench.control.plan({ ...fault, match }));
     }
     const operation = outcomeOfOperation(scenario.operate(stage));
-    struck = await strikes(place, faults[0] ?? '', operation);
+    struck = await strikes(place, faults[0] ?? '', operation, effect);
     waited = true;
     const killed = await batch.struck(place, struck);
     if (struck && kind.event) await happen(kind.event, { place, stage, scenario });
@@ -155,14 +157,16 @@ async function strikes(
   { bench }: Place,
   fault: string,
   operation: Promise<unknown>,
+  effect: Effect,
 ): Promise<boolean> {
   let over = false;
   void operation.then(() => (over = true));
   const deadline = Date.now() + 45_000 * bench.patience;
   for (;;) {
     const ended = over;
-    if (await bench.struck.has(fault)) return true;
-    if (ended || Date.now() > deadline) return false;
+    const struck = await bench.struck.has(fault);
+    if (struck && (await effect.isThere())) return true;
+    if (ended || Date.now() > deadline) return struck;
     await sleep(30);
   }
 }
