@@ -38,6 +38,12 @@ export async function reboot({ bench, lane }: Place): Promise<void> {
   for (const { id } of servers) {
     await compute.send('POST', `/servers/${id}/action`, { body: { reboot: { type: 'HARD' } } });
   }
+  // What is held goes on when it has happened: whoever asks Nova meanwhile is told to wait for it.
+  const underWay = async () => {
+    const { servers: now = [] } = await bench.control.holdings(lane.project);
+    return now.some(({ taskState }) => taskState !== null);
+  };
+  while (await underWay()) await sleep(50);
 }
 
 /** Of an instance that a share waits for, its own: that is where the call is. */

@@ -151,13 +151,18 @@ export const kinds: Kind[] = [
   simple('ssh-hangs', ssh, { delayMs: 80_000 }, { limitMs: 150_000 }),
   simple('ssh-another-host-key', ssh, { reset: true, hostKeyChanged: true }, { mayFail: true }),
 
-  {
-    name: 'guest-rebooted',
+  ...(
+    [
+      ['guest-rebooted', {}],
+      ['guest-rebooted-after', { after: true }],
+    ] as const
+  ).map(([name, effect]): Kind => ({
+    name,
     group: 'event',
     suits: ssh,
-    faults: (call) => [at(call, { delayMs: HOLD_MS })],
+    faults: (call) => [at(call, { delayMs: HOLD_MS, ...effect })],
     event: 'reboot the guest',
-  },
+  })),
   ...(
     [
       ['cancelled', 'cancel the operation'],
