@@ -6,7 +6,7 @@ import type { RebootType } from '../workflows/model.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { bootVolumeIds, instanceZone, type BootVolume } from './boot-volumes.js';
 import { noneTwice } from './lagging-lists.js';
-import { permanent } from './failures.js';
+import { passing, permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
 import { hasAdminNetwork } from './instance-layout.js';
 import { backendTag, instanceTag } from './marks.js';
@@ -144,10 +144,16 @@ export function createComputeActivities(backends: Backends) {
       return server !== undefined && !isDeleted(server);
     },
 
-    /** Fails with `ServerFailed` unless Nova has the server ACTIVE, and says how it stands. Changes nothing. */
+    /** Fails with `ServerFailed` unless Nova has the server ACTIVE, and says how it stands; for now while it reboots. Changes nothing. */
     async requireServer({ backend, instanceId, serverId }: InstanceRef & { serverId: string }) {
       const server = await backends(backend).cloud.compute.findServer(serverId);
       if (!server || isDeleted(server)) throw goneFailure(instanceId, serverId);
+      if (['REBOOT', 'HARD_REBOOT'].includes(server.status)) {
+        throw passing(
+          'ServerFailed',
+          `Server ${serverId} of service instance ${instanceId} is being rebooted`,
+        );
+      }
       if (server.status !== 'ACTIVE') {
         const why = server.fault ? `: ${server.fault.message}` : '';
         throw permanent(
