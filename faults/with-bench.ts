@@ -26,7 +26,11 @@ export async function withBench<T>(
     await bench.close();
     if (!keep) await rm(stateDir, { recursive: true, force: true });
   };
-  signal.addEventListener('abort', () => void finish().finally(() => process.exit(143)));
+  signal.addEventListener('abort', () => {
+    // What is under way now fails in whatever way; it shall not keep us from ending what we started.
+    process.on('uncaughtException', () => undefined).on('unhandledRejection', () => undefined);
+    void finish().finally(() => process.exit(143));
+  });
   try {
     const places = await Promise.all(
       bench.lanes.map(async (lane): Promise<Place> => {
