@@ -73,6 +73,7 @@ export function createBlockStorageActivities(backends: Backends) {
       }
       await waitUntil({
         what: `Volume ${volume.id} of share ${shareId}`,
+        kind: `${spec.backend}/create volume${origin === null ? '' : ' from snapshot'}`,
         look: () => cloud.blockStorage.getVolume(volume.id),
         describe: ({ status }) => status,
         done: ({ id, status }) => {
@@ -111,6 +112,7 @@ export function createBlockStorageActivities(backends: Backends) {
       }
       const volume = await waitUntil({
         what: `Volume ${found.id} of share ${spec.shareId}`,
+        kind: `${spec.backend}/settle volume`,
         look: async () => {
           const seen = await cloud.blockStorage.getVolume(found.id);
           if (seen.status !== 'error_extending') return seen;
@@ -146,6 +148,7 @@ export function createBlockStorageActivities(backends: Backends) {
       }
       const volume = await waitUntil({
         what: `Volume ${volumeId} of share ${shareId}`,
+        kind: `${spec.backend}/extend volume`,
         look,
         describe: ({ status }) => status,
         done: (seen) => {
@@ -201,6 +204,7 @@ export function createBlockStorageActivities(backends: Backends) {
       const { cloud, options } = backends(spec.backend);
       await waitUntil({
         what: `The volume of share ${spec.shareId}`,
+        kind: `${spec.backend}/delete volume`,
         look: async () => {
           const volumes = await noneTwice(() => volumesOf(spec));
           for (const volume of volumes) {

@@ -49,6 +49,7 @@ export function createBootVolumeActivities(backends: Backends) {
       });
       await waitUntil({
         what,
+        kind: `${ref.backend}/create boot volume`,
         look: () => cloud.blockStorage.getVolume(id),
         describe: ({ status }) => status,
         done: ({ status }) => {
@@ -77,6 +78,7 @@ export function createBootVolumeActivities(backends: Backends) {
       const what = `Boot volume of service instance ${instanceId}`;
       await waitUntil({
         what,
+        kind: `${name}/delete boot volume`,
         look: async () => {
           const volumes = await noneTwice(() => bootVolumes(backend, instanceId));
           for (const volume of volumes) {

@@ -121,6 +121,7 @@ export function createComputeActivities(backends: Backends) {
       const { cloud, options } = backends(backend);
       await waitUntil({
         what: `Server ${serverId} of service instance ${instanceId}`,
+        kind: `${backend}/create server`,
         look: () => cloud.compute.getServer(serverId),
         describe: ({ status, taskState }) => [status, taskState].filter(Boolean).join(' '),
         done: ({ status, fault }) => {
@@ -196,6 +197,7 @@ export function createComputeActivities(backends: Backends) {
       const { cloud, options } = backends(backend);
       await waitUntil({
         what: `Server ${serverId} of service instance ${instanceId}`,
+        kind: `${backend}/reboot server`,
         look: () => cloud.compute.getServer(serverId),
         describe: ({ status, taskState }) => [status, taskState].filter(Boolean).join(' '),
         done: ({ status, taskState, fault }) => {
@@ -223,6 +225,7 @@ export function createComputeActivities(backends: Backends) {
       const { compute } = backend.cloud;
       await waitUntil({
         what: `The server of service instance ${ref.instanceId}`,
+        kind: `${ref.backend}/delete server`,
         look: async () => {
           const servers = await noneTwice(() => serversOf(ref));
           for (const { id, taskState } of servers) {
@@ -253,6 +256,7 @@ export function createComputeActivities(backends: Backends) {
       }
       await waitUntil({
         what: `Volume ${volumeId} for server ${serverId}`,
+        kind: `${backend}/attach volume`,
         look: () => cloud.blockStorage.getVolume(volumeId),
         describe: ({ status }) => status,
         done: ({ status }) => {
@@ -274,6 +278,7 @@ export function createComputeActivities(backends: Backends) {
       const { cloud, options } = backends(backend);
       await waitUntil({
         what: `Volume ${volumeId} of server ${serverId}`,
+        kind: `${backend}/detach volume`,
         look: async () => {
           const volume = await cloud.blockStorage.findVolume(volumeId);
           const attached = volume?.attachments.some((one) => one.serverId === serverId);

@@ -91,6 +91,7 @@ export function createReadinessActivities(backends: Backends) {
       const { options } = backends(host.backend);
       const { id } = await waitUntil<{ id?: string; state: string }>({
         what: `Service instance ${host.instanceId} at ${host.address}`,
+        kind: `${host.backend}/boot again`,
         look: async () => {
           const reason = await whyNotIn(host);
           if (reason !== undefined) return { state: `not ready (${reason})` };
@@ -119,6 +120,7 @@ export function createReadinessActivities(backends: Backends) {
       const { options } = backends(host.backend);
       await waitUntil<string>({
         what: `SSH on ${host.address} of service instance ${host.instanceId}`,
+        kind: `${host.backend}/boot`,
         look: async () => (await whyNotIn(host)) ?? 'in',
         describe: (state) => `not ready (${state})`,
         done: (state) => state === 'in',

@@ -48,6 +48,7 @@ export function createVolumeSnapshotActivities(backends: Backends) {
       });
       await waitUntil({
         what: `Snapshot ${ref.snapshotId} of share ${ref.shareId} (Cinder's ${id})`,
+        kind: `${ref.backend}/create snapshot`,
         look: () => blockStorage.getSnapshot(id),
         describe: ({ status }) => status,
         done: ({ status }) => {
@@ -108,6 +109,7 @@ export function createVolumeSnapshotActivities(backends: Backends) {
       const { cloud, options } = backends(ref.backend);
       await waitUntil({
         what: `Snapshot ${ref.snapshotId} of share ${ref.shareId}`,
+        kind: `${ref.backend}/delete snapshot`,
         look: async () => {
           const snapshots = await noneTwice(() => snapshotsOf(ref));
           for (const { id, status } of snapshots) {

@@ -1,11 +1,14 @@
 import { Context, log, sleep } from '@temporalio/activity';
 import { permanent, type FailureType } from './failures.js';
+import { LookingTimes } from './looking-times.js';
 import { reportProgress } from './progress.js';
 
 interface Wait<T> {
   /** For messages: `volume 1234 of share s1`. */
   what: string;
   look: () => Promise<T>;
+  /** What takes about as long each time: looks are timed by the waits before. */
+  kind: string;
   /** The state in a word or two, shown while waiting. */
   describe: (seen: T) => string;
   /** True when it is there; throws to stop at once on a state that never gets better. */
@@ -17,17 +20,24 @@ interface Wait<T> {
   advice?: string;
 }
 
-/**
- * Polls with growing intervals (0.2 s to 2 s) until `done`, through whatever states come meanwhile, and logs each. Safe
- * to repeat.
- */
+const times = new LookingTimes();
+
+/** Looks until `done`, through whatever states come meanwhile, and logs each. Safe to repeat. */
 export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
-  let watchedMs = watchedBefore();
+  const before = watchedBefore();
+  let watchedMs = before;
   let last = Date.now();
   let known = '';
-  for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 1.3, 2000)) {
+  const pauses = times.pauses(wait.kind);
+  for (;;) {
     const seen = await wait.look();
-    if (wait.done(seen)) return seen;
+    if (wait.done(seen)) {
+      // What was there at once, or was watched by another worker before, says nothing of how long it takes.
+      if (known !== '' && before === 0) {
+        times.remember(wait.kind, watchedMs + Date.now() - last);
+      }
+      return seen;
+    }
     watchedMs += Date.now() - last;
     last = Date.now();
     const state = wait.describe(seen);
@@ -41,7 +51,7 @@ export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
     if (state !== known) log.info(`${wait.what} is ${state}, waiting`);
     known = state;
     reportProgress({ state, watchedMs });
-    await sleep(pauseMs);
+    await sleep(pauses.next().value);
   }
 }
 

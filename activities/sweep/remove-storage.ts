@@ -85,6 +85,7 @@ export async function untilGone(
 ): Promise<void> {
   await waitUntil({
     what,
+    kind: `sweep/${onTimeout}`,
     look: ask,
     describe: (status) => status ?? 'gone',
     done: (status) => {

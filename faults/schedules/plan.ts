@@ -65,7 +65,9 @@ class Planner {
         this.#do(second);
       }
     }
-    const twice = operations.length === 1 && first.does !== 'write' && dice.chance(0.15);
+    const again = operations.length === 1 && first.does !== 'write' && dice.chance(0.15);
+    // Two requests in a row: of two such rows nobody could say which one a share is in.
+    const twice = again && first.does !== 'hand over';
     return { operations, twice, troubles: this.#troubles(operations, makesInstance) };
   }
 
