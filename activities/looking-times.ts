@@ -18,11 +18,13 @@ export class LookingTimes {
     this.#expected.set(kind, sooner ? ms * 0.85 : ms);
   }
 
-  /** The pauses between looks, in milliseconds, from the beginning of a wait. */
-  *pauses(kind: string): Generator<number, never> {
+  /** The pauses between looks, in milliseconds, of a wait that has gone on for so long. None is longer than two seconds. */
+  *pauses(kind: string, watchedMs = 0): Generator<number, never> {
     const expected = this.#expected.get(kind) ?? 0;
-    const soon = expected * 0.95;
-    if (soon > FIRST_MS) yield soon;
+    let left = expected * 0.95 - watchedMs;
+    // What goes wrong, or wants to be asked again, shall not have to wait for what usually comes.
+    for (; left > LONGEST_MS; left -= LONGEST_MS) yield LONGEST_MS;
+    if (left > FIRST_MS) yield left;
     let pause = expected > 0 ? Math.max(SOONEST_MS, expected * 0.03) : FIRST_MS;
     for (;;) {
       yield Math.min(pause, LONGEST_MS);

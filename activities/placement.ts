@@ -131,7 +131,9 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
      */
     async leaveAnyInstance({ backend, shareId }: Omit<Place, 'instanceId'>): Promise<void> {
       const query = `WorkflowType = 'serviceInstance' AND ExecutionStatus = 'Running' AND ${equals('HawserBackend', backend)}`;
-      for await (const { memo } of temporal.workflow.list({ query })) {
+      for await (const { workflowId } of temporal.workflow.list({ query })) {
+        // A list may lag behind what the workflow itself says.
+        const { memo } = await temporal.workflow.getHandle(workflowId).describe().catch(gone);
         const view = memo?.['view'] as ServiceInstanceView | undefined;
         if (!view?.shares.includes(shareId)) continue;
         await leave({ backend, instanceId: view.id, shareId, gone: true });

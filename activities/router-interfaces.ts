@@ -4,6 +4,7 @@ import type { Backend } from './backend.js';
 import { overlap } from './cidr.js';
 import { passing, permanent } from './failures.js';
 import { unlessGone } from './unless-gone.js';
+import { isInUse } from './unless-in-use.js';
 
 type NetworkApi = Backend['cloud']['network'];
 
@@ -54,7 +55,7 @@ async function giveUp(
   try {
     await network.deleteSubnet(subnet.id);
   } catch (error) {
-    if (!(error instanceof OpenStackError && error.status === 409)) throw error;
+    if (!isInUse(error)) throw error;
     throw permanent(
       'SubnetsOverlap',
       `Router ${routerId} can't be on service subnet ${subnet.id} (${subnet.cidr}), which has ports: it is on subnet ${other.id} ` +

@@ -28,7 +28,7 @@ export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
   let watchedMs = before;
   let last = Date.now();
   let known = '';
-  const pauses = times.pauses(wait.kind);
+  const pauses = times.pauses(wait.kind, before);
   for (;;) {
     const seen = await wait.look();
     if (wait.done(seen)) {

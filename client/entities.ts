@@ -23,7 +23,7 @@ export interface EntityKind<View> {
 
 interface AnyView {
   backend: string;
-  operation: unknown;
+  operation: { workflowId: string } | null;
   createdAt: string;
 }
 
@@ -85,6 +85,7 @@ export class Entities<View extends AnyView> {
   /** Looks at it until nothing more happens to it by itself. */
   watch(id: string, options?: WatchOptions): AsyncGenerator<Progress<View>, void> {
     const steps = new StepFinder(this.#client);
+    const endings = new Endings(this.#client);
     let known: View | undefined;
     return watch(async () => {
       const description = await this.#describe(id);
@@ -98,6 +99,7 @@ export class Entities<View extends AnyView> {
         interruption: unattended(description),
         ended: open ? undefined : description.status.name,
         settled: !open || (view.operation === null && this.#kind.atRest(view)),
+        over: open && view.operation ? endings.of(view.operation.workflowId) : undefined,
       };
     }, options);
   }
@@ -124,6 +126,31 @@ export class Entities<View extends AnyView> {
         throw error;
       }
     });
+  }
+}
+
+/** Tells when operations are over, by one long look at each. */
+class Endings {
+  readonly #client: Client;
+  readonly #endings = new Map<string, Promise<void>>();
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  of(workflowId: string): Promise<void> {
+    const known = this.#endings.get(workflowId);
+    if (known) return known;
+    // However it ended, and also if it cannot be asked: the next look at its share or instance tells.
+    const ending = this.#client.workflow
+      .getHandle(workflowId)
+      .result()
+      .then(
+        () => undefined,
+        () => undefined,
+      );
+    this.#endings.set(workflowId, ending);
+    return ending;
   }
 }
 

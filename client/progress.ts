@@ -46,7 +46,12 @@ export interface WatchOptions {
 /** One look: the view, the steps, and whether there is more to come. */
 export interface Look<View> extends Progress<View> {
   settled: boolean;
+  /** Settles when the operation that runs is over: then a look is due at once. Never rejects. */
+  over?: Promise<void> | undefined;
 }
+
+/** How soon after an operation its outcome is looked for, in milliseconds; each further look waits twice as long. */
+const SOON_MS = 20;
 
 /** Looks until `look` finds the thing settled. What Temporal cannot answer now is asked again. */
 export async function* watch<View>(
@@ -55,12 +60,14 @@ export async function* watch<View>(
 ): AsyncGenerator<Progress<View>, void> {
   let last: Look<View> | undefined;
   let lastAnswerAt = Date.now();
+  let known: Promise<void> | undefined;
+  let soonMs = SOON_MS;
   for (;;) {
     signal?.throwIfAborted();
     try {
       last = await look();
       lastAnswerAt = Date.now();
-      const { settled, ...progress } = last;
+      const { settled, over: _over, ...progress } = last;
       yield progress;
       if (settled) return;
     } catch (error) {
@@ -72,7 +79,27 @@ export async function* watch<View>(
         interruption: `Temporal does not answer at ${error.address}; trying again`,
       };
     }
-    await sleep(intervalMs, undefined, { signal });
+    if (last.over !== known) soonMs = SOON_MS;
+    known = last.over;
+    if (!(await endsWithin(intervalMs, known, signal))) continue;
+    await sleep(Math.min(soonMs, intervalMs), undefined, { signal });
+    soonMs *= 2;
+  }
+}
+
+/** Waits, until something is over at the longest; says whether it is. */
+async function endsWithin(
+  ms: number,
+  over: Promise<void> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const enough = new AbortController();
+  const signals = [enough.signal, ...(signal ? [signal] : [])];
+  const late = sleep(ms, false, { signal: AbortSignal.any(signals) });
+  try {
+    return await Promise.race(over ? [late, over.then(() => true)] : [late]);
+  } finally {
+    enough.abort();
   }
 }
 

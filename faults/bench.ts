@@ -5,6 +5,7 @@ import { HawserClient } from '../client/index.js';
 import { openCloud } from '../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.js';
 import { freePort } from '../dev/ports.js';
+import { undoneOnFailure, type UndoStack } from '../dev/undo-stack.js';
 import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import { buildWith, newerBuild } from './builds.js';
 import { defaultLatencies } from '../devcloud/latencies.js';
@@ -59,20 +60,22 @@ export interface BenchOptions {
 /** A cloud's own pauses would be most of what a run waits for. */
 const quick = Object.keys(defaultLatencies).map((name) => `${name}=20ms`);
 
-export async function openBench({
-  stateDir,
-  hosts = 'simulated',
-  lanes: layouts,
-  workerDirectory,
-  signal,
-}: BenchOptions): Promise<Bench> {
+export const openBench = (options: BenchOptions): Promise<Bench> =>
+  undoneOnFailure((undo) => open(options, undo));
+
+async function open(
+  { stateDir, hosts = 'simulated', lanes: layouts, workerDirectory, signal }: BenchOptions,
+  undo: UndoStack,
+): Promise<Bench> {
   const kindOfHosts = hostsOfBench[hosts];
   const { patience } = kindOfHosts;
   const temporalPort = await freePort();
   const { line, address } = await WorkerLine.open(temporalPort);
+  undo.push(() => line.close());
   const made: { control?: CloudControl; accounts?: Account[] } = {};
   let lanesYaml = '';
   const newer = await mkdtemp(join(tmpdir(), 'hawser-newer-'));
+  undo.push(() => rm(newer, { recursive: true, force: true }));
   await buildWith(newerBuild, newer, workerDirectory);
   const environment = await startEnvironment({
     stateDir,
@@ -96,11 +99,17 @@ export async function openBench({
       return backendsOf(lanesYaml, made.accounts, patience);
     },
   });
+  undo.push(() => environment.stop());
   await Promise.all(environment.workers.slice(1).map((worker) => worker.stop()));
   const { control = new CloudControl(environment.cloudUrl), accounts = [] } = made;
   const lanes = await openLanes(lanesYaml, accounts, stateDir);
+  undo.push(async () => {
+    for (const { cloud } of lanes) await cloud.session.close();
+  });
   const guests = kindOfHosts.openGuests(environment, control);
+  undo.push(async () => guests.close());
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });
+  undo.push(() => hawser.close());
   return {
     environment,
     control,
@@ -112,13 +121,6 @@ export async function openBench({
     struck: new StruckFaults(control),
     sufferings: new Sufferings({ environment, control, line }),
     replayer: workerDirectory === undefined ? await Replayer.open() : undefined,
-    close: async () => {
-      await hawser.close();
-      guests.close();
-      for (const { cloud } of lanes) await cloud.session.close();
-      await environment.stop();
-      await line.close();
-      await rm(newer, { recursive: true, force: true });
-    },
+    close: undo.undoAll,
   };
 }

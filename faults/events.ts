@@ -43,7 +43,11 @@ export async function reboot({ bench, lane }: Place): Promise<void> {
     const { servers: now = [] } = await bench.control.holdings(lane.project);
     return now.some(({ taskState }) => taskState !== null);
   };
-  while (await underWay()) await sleep(50);
+  const deadline = Date.now() + 30_000 * bench.patience;
+  while (await underWay()) {
+    if (Date.now() > deadline) throw new Error(`a server of ${lane.name} does not end its reboot`);
+    await sleep(50);
+  }
 }
 
 /** Of an instance that a share waits for, its own: that is where the call is. */

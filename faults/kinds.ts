@@ -115,10 +115,15 @@ export const kinds: Kind[] = [
     faults: (call) => [at(call, quotaOf(call))],
     mayFail: true,
   },
-  // A deletion believes it: what it was to delete is gone, then.
-  simple('404', ({ name, kind }) => kind === 'http' && !/^DELETE|remove_/.test(name), answer(404), {
-    mayFail: true,
-  }),
+  // Of a look it is believed when it is said twice; a deletion believes it at once: what it was to delete is gone, then.
+  simple('404', ({ kind, match }) => kind === 'http' && match.method === 'GET', answer(404)),
+  simple(
+    '404-to-a-change',
+    ({ name, kind, match }) =>
+      kind === 'http' && match.method !== 'GET' && !/^DELETE|remove_/.test(name),
+    answer(404),
+    { mayFail: true },
+  ),
   simple('409', http, answer(409)),
   simple('413-later', http, answer(413, { 'retry-after': '1' })),
   simple('429', http, answer(429, { 'retry-after': '1' })),

@@ -79,6 +79,20 @@ async function main(): Promise<Report> {
       flags,
     );
     say(`${cells.length} of ${all.length} cells in ${places.length} lanes`);
+    for (const id of flags.only ?? []) {
+      if (
+        cells.some((cell) => cell.id === id) ||
+        verdicts.some(({ cell }) => id.startsWith(cell.split('/')[0] ?? ''))
+      )
+        continue;
+      onVerdict({
+        cell: id,
+        outcome: 'lost',
+        struck: false,
+        findings: ['there is no such cell'],
+        ms: 0,
+      });
+    }
     const report = () =>
       reportOf(verdicts, {
         ...flags,

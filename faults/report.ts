@@ -70,12 +70,14 @@ function byPart(
 /** For people. */
 export function tell(report: Report): void {
   const { passed, stuck, leaked, duplicated, lost, wallSeconds, resumptionMs, failed } = report;
+  const { notStruck } = report;
   const ms = (value: number | null) => (value === null ? '–' : `${value} ms`);
   for (const { rerun } of failed) process.stdout.write(`  ${rerun}\n`);
   process.stdout.write(
     [
       `  Cells  ${passed} passed, ${failed.length} failed`,
       `         ${stuck} stuck, ${leaked} leaked, ${duplicated} duplicated, ${lost} lost`,
+      `         ${notStruck.length} passed because the call did not come this time`,
       `   Time  ${wallSeconds} s`,
       `Resumed  after ${ms(resumptionMs.median)} (median), ${ms(resumptionMs.maximum)} (maximum)`,
       '',

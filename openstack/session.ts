@@ -162,8 +162,10 @@ export const withSignal = (requester: Requester, signal: AbortSignal): Requester
 });
 
 function refusal(outgoing: Outgoing, answer: Answer): OpenStackError | UnexpectedAnswer {
-  if (answer.text.startsWith('{') && parseJson(answer.text) === undefined) {
-    const detail = `it is ${answer.status}, and what it says breaks off: ${answer.text.slice(0, 100)}`;
+  // "Not there" has consequences, so it must be said in full.
+  const cutOff = answer.text.startsWith('{') && parseJson(answer.text) === undefined;
+  if (answer.status === 404 && cutOff) {
+    const detail = `it is 404, and what it says breaks off: ${answer.text.slice(0, 100)}`;
     return new UnexpectedAnswer({ ...where(outgoing), requestId: answer.requestId, detail });
   }
   const location = answer.header('location');

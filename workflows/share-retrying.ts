@@ -1,4 +1,4 @@
-import { proxyActivities, setHandler } from '@temporalio/workflow';
+import { patched, proxyActivities, setHandler } from '@temporalio/workflow';
 import type { PlacementActivities } from '../activities/placement.js';
 import { entityCall } from './activity-options.js';
 import { deleteShare } from './delete-share.js';
@@ -9,7 +9,7 @@ import { failedAgain, givenUp, isDue, withoutLeftovers } from './retrying.js';
 import type { ShareEntity } from './share-entity.js';
 import { putBackLater } from './share-managing.js';
 
-const { leaveServiceInstance } = proxyActivities<PlacementActivities>(entityCall);
+const { leaveServiceInstance, leaveAnyInstance } = proxyActivities<PlacementActivities>(entityCall);
 
 /** How what failed is tried once more; a try that fails leaves a `retry` with its reason. */
 export interface Again {
@@ -129,6 +129,8 @@ async function leave({ state, view }: ShareEntity): Promise<void> {
     const end = view.status === 'unmanage_error' ? { unmanaged: true } : { gone: true };
     const how = isHalfTaken ? {} : { ...end, ...(location && { path: location.path }) };
     await leaveServiceInstance({ backend, instanceId, shareId, ...how });
+  } else if (state.exists && patched('untold-places')) {
+    await leaveAnyInstance({ backend, shareId });
   }
   if (isHalfTaken) view.status = 'manage_error';
 }

@@ -78,14 +78,14 @@ export function createStorageRemoval(backends: Backends) {
 
 /** Asks until there is nothing left to ask for. */
 export async function untilGone(
-  { options }: Pick<Backend, 'options'>,
+  { name, options }: Pick<Backend, 'name' | 'options'>,
   what: string,
   onTimeout: FailureType,
   ask: () => Promise<string | undefined>,
 ): Promise<void> {
   await waitUntil({
     what,
-    kind: `sweep/${onTimeout}`,
+    kind: `${name}/sweep ${onTimeout}`,
     look: ask,
     describe: (status) => status ?? 'gone',
     done: (status) => {

@@ -21,10 +21,10 @@ export class Replayer {
     return new Replayer(bundle);
   }
 
-  /** All histories of a lane that began since then, also of what runs still. */
+  /** All histories of a lane that began since then, and of what runs still. */
   async lookInto({ hawser }: Bench, { name }: Lane, since: Date): Promise<Finding[]> {
     const { workflow } = hawser.temporal;
-    const query = `HawserBackend = '${name}' AND StartTime >= '${since.toISOString()}'`;
+    const query = `HawserBackend = '${name}' AND (StartTime >= '${since.toISOString()}' OR ExecutionStatus = 'Running')`;
     const histories = workflow.list({ query }).intoHistories({ concurrency: 4 });
     const findings: Finding[] = [];
     for await (const { workflowId, error } of Worker.runReplayHistories(

@@ -22,7 +22,8 @@ const removeForgotten = async ({ bench, lane, hawser, share, notes }: Stage): Pr
   const forgotten = notes.get('snapshot') ?? '';
   const cinder = createApi(lane.cloud.session, 'volume');
   await cinder.remove(`/snapshots/${forgotten}`);
-  for (;;) {
+  const deadline = Date.now() + 30_000 * bench.patience;
+  while (Date.now() < deadline) {
     const { snapshots = [] } = await bench.control.holdings(lane.project);
     if (!snapshots.some((snapshot) => snapshot.id === forgotten)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));

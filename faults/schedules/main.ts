@@ -64,8 +64,9 @@ async function runAll(seeds: number[]): Promise<ScheduleReport> {
     const verdicts: ScheduleVerdict[] = [];
     const queue = [...seeds];
     const runIn = async (place: Place) => {
-      for (let seed = queue.shift(); seed !== undefined; seed = queue.shift()) {
-        if (Date.now() > deadline) return;
+      while (Date.now() < deadline) {
+        const seed = queue.shift();
+        if (seed === undefined) return;
         const verdict = await runSchedule(place, planOf(seed), {
           weather,
           name: `s${seed}`,
@@ -81,11 +82,15 @@ async function runAll(seeds: number[]): Promise<ScheduleReport> {
     await Promise.all(
       places.map((place) =>
         // The others go on without a lane that is beyond repair.
-        runIn(place).catch((error: unknown) => say(`${place.lane.name} is out: ${String(error)}`)),
+        runIn(place).catch((error: unknown) => {
+          say(`${place.lane.name} is out: ${String(error)}`);
+          process.exitCode = 1;
+        }),
       ),
     );
     return reportOf(verdicts, {
       startedAt,
+      planned: seeds.length,
       seeds: { from: Math.min(...seeds), to: Math.max(...seeds) },
       kills: weather.kills,
       replayed: replayer?.count ?? 0,
@@ -114,5 +119,5 @@ if (flags.print !== undefined) {
   const report = await runAll(seeds);
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else tell(report);
-  process.exitCode = report.failed.length > 0 ? 1 : 0;
+  if (report.failed.length > 0) process.exitCode = 1;
 }

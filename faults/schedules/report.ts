@@ -6,13 +6,17 @@ export type ScheduleReport = ReturnType<typeof reportOf>;
 interface Run {
   startedAt: number;
   seeds: { from: number; to: number };
+  planned: number;
   kills: number;
   /** How many histories were replayed. */
   replayed: number;
 }
 
 /** What a run came to, as one JSON document. */
-export function reportOf(verdicts: ScheduleVerdict[], { startedAt, seeds, kills, replayed }: Run) {
+export function reportOf(
+  verdicts: ScheduleVerdict[],
+  { startedAt, seeds, planned, kills, replayed }: Run,
+) {
   const count = (outcome: Outcome) => verdicts.filter((one) => one.outcome === outcome).length;
   const faults: Record<string, number> = {};
   for (const kind of verdicts.flatMap(({ struck }) => struck)) {
@@ -25,6 +29,8 @@ export function reportOf(verdicts: ScheduleVerdict[], { startedAt, seeds, kills,
     leaked: count('leaked'),
     duplicated: count('duplicated'),
     lost: count('lost'),
+    /** Schedules that a limit of time kept from running, or lanes that went out. */
+    left: planned - verdicts.length,
     seeds,
     operations: verdicts.reduce((sum, { operations }) => sum + operations, 0),
     /** How many struck, by kind. */

@@ -103,7 +103,7 @@ async function judgeOperation(
   { operation, refusal, step }: Expectation,
 ): Promise<Finding[]> {
   const errors = await Promise.all(
-    Array.from({ length: step.twice ? 2 : 1 }, () => outcomeOf(run, operation)),
+    Array.from({ length: step.twice ? 2 : 1 }, () => outcomeOf(run, operation, refusal)),
   );
   const words = wordsOfOperation(operation);
   const told = errors.map((error) => (error ? `${error.name}: ${error.message}` : 'done'));
@@ -118,15 +118,19 @@ async function judgeOperation(
   return done && well ? [] : lost(told.join('; '));
 }
 
-/** Undefined for success. Where Temporal's word was lost it is asked for again: then a no is as good as a yes. */
-async function outcomeOf(run: StepRun, operation: Operation): Promise<Error | undefined> {
+/** Undefined for success. Where Temporal's word was lost it is asked for again: then a no is as good as the yes that was due. */
+async function outcomeOf(
+  run: StepRun,
+  operation: Operation,
+  refusal: string | undefined,
+): Promise<Error | undefined> {
   let wordLost = false;
   for (;;) {
     try {
       await perform(run.stage, operation);
       return undefined;
     } catch (error) {
-      if (wordLost && isRefusal(error)) return undefined;
+      if (wordLost && refusal === undefined && isRefusal(error)) return undefined;
       if (!(error instanceof TemporalUnreachable)) {
         return error instanceof Error ? error : new Error(String(error));
       }

@@ -41,6 +41,21 @@ describe('looks at what takes about as long each time', () => {
     expect(Math.max(...waste.slice(-5))).toBeLessThan(150);
   });
 
+  test('are never further apart than two seconds, however long it takes', () => {
+    const times = new LookingTimes();
+    times.remember('a', 90_000);
+    const at = looks(times, 'a', 120_000);
+    const pauses = at.slice(1).map((ms, index) => ms - (at[index] ?? 0));
+    expect(Math.max(...pauses)).toBe(2000);
+  });
+
+  test('take into account for how long somebody has watched before', () => {
+    const times = new LookingTimes();
+    times.remember('a', 1500);
+    const [first] = times.pauses('a', 1000);
+    expect(first).toBeCloseTo(425);
+  });
+
   test('know what takes long apart from what does not', () => {
     const times = new LookingTimes();
     times.remember('a', 60_000);

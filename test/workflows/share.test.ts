@@ -5,6 +5,7 @@ import {
   allowAccessUpdate,
   deleteShareUpdate,
   denyAccessUpdate,
+  giveUpUpdate,
 } from '../../workflows/messages.js';
 import {
   serviceInstanceWorkflowId,
@@ -244,23 +245,39 @@ test('a share whose create was ended from outside is still cleaned up when it is
   ]);
 });
 
-test('a share whose create was ended before it knew its instance leaves no place taken', async () => {
-  let ready = () => {};
-  const rig = await createRig({ waitForServer: () => new Promise((resolve) => (ready = resolve)) });
-  await rig.run(async () => {
-    const request = requestFor(rig);
-    await create(rig, request);
-    await expect.poll(async () => (await instanceView(rig)).shares).toEqual([request.id]);
-    await rig.client.workflow.getHandle(`createShare-${request.id}-1`).terminate();
-    expect((await until(rig, request.id, 'error')).serviceInstance).toBeNull();
-    await handleOf(rig, request.id).executeUpdate(deleteShareUpdate);
-    await handleOf(rig, request.id).result();
-    expect((await instanceView(rig)).shares).toEqual([]);
-    while (!rig.calls.includes('waitForServer')) await new Promise((r) => setTimeout(r, 50));
-    ready();
-    await expect.poll(async () => (await instanceView(rig)).status).toBe('active');
-  });
-});
+test.each([
+  ['deleted', false],
+  ['given up', true],
+])(
+  'a share whose create was ended before it knew its instance leaves no place taken when it is %s',
+  async (_how, broken) => {
+    let ready = () => {};
+    const rig = await createRig({
+      waitForServer: () => new Promise((resolve) => (ready = resolve)),
+      deleteVolume: async () => {
+        if (broken) throw ApplicationFailure.nonRetryable('no Cinder', 'VolumeFailed');
+      },
+    });
+    await rig.run(async () => {
+      const request = requestFor(rig);
+      await create(rig, request);
+      await expect.poll(async () => (await instanceView(rig)).shares).toEqual([request.id]);
+      await rig.client.workflow.getHandle(`createShare-${request.id}-1`).terminate();
+      expect((await until(rig, request.id, 'error')).serviceInstance).toBeNull();
+      const handle = handleOf(rig, request.id);
+      await handle.executeUpdate(deleteShareUpdate);
+      if (broken) {
+        await until(rig, request.id, 'error_deleting');
+        await handle.executeUpdate(giveUpUpdate, { args: [{}] });
+      }
+      await handle.result();
+      await expect.poll(async () => (await instanceView(rig)).shares).toEqual([]);
+      while (!rig.calls.includes('waitForServer')) await new Promise((r) => setTimeout(r, 50));
+      ready();
+      await expect.poll(async () => (await instanceView(rig)).status).toBe('active');
+    });
+  },
+);
 
 test('a volume is not detached when its file system could not be unmounted', async () => {
   const rig = await createRig({
