@@ -10,6 +10,7 @@ interface Options {
   state: string;
   port: number;
   hosts: HostsKind;
+  rooted: boolean;
   image?: string;
   latency?: Record<string, number>;
   sshKey?: string;
@@ -23,6 +24,7 @@ const command = new Command('devcloud')
   .requiredOption('--state <dir>', 'where everything is kept', absolute)
   .option('--port <number>', 'on 127.0.0.1; 0 picks a free one', Number, 0)
   .addOption(new Option('--hosts <kind>').choices(['qemu', 'simulated']).default('simulated'))
+  .option('--rooted', "simulated hosts' commands have the host's root as their own /", false)
   .option('--image <file>', 'the service image, a qcow2 file', absolute)
   .option('--latency <list>', 'such as server.create=5s,volume.create=200ms', parseLatencies)
   .option(
@@ -42,6 +44,7 @@ const starting = startDevcloud({
     stateDir: resolve(options.state, 'hosts'),
     log,
     sshKeyFile: options.sshKey,
+    rooted: options.rooted,
   }),
   log,
   imageFile: options.image,

@@ -12,9 +12,14 @@ export interface HostsOptions {
   kvm?: boolean;
   /** A private key that opens all servers: commands on VMs can be watched by it, which are hidden in SSH otherwise. */
   sshKeyFile?: string | undefined;
+  /**
+   * Simulated hosts only: commands have their host's root as their own `/` and need no `HAWSER_ROOT`. Takes root's
+   * rights, and volumes must be in the folder that `stateDir` is in.
+   */
+  rooted?: boolean;
 }
 
-export function createHosts({ kind, stateDir, log, kvm, sshKeyFile }: HostsOptions): Hosts {
-  if (kind === 'simulated') return new SimulatedHosts({ stateDir, log });
+export function createHosts({ kind, stateDir, log, kvm, sshKeyFile, rooted }: HostsOptions): Hosts {
+  if (kind === 'simulated') return new SimulatedHosts({ stateDir, log, rooted });
   return new QemuHosts({ stateDir, log, kvm: kvm ?? process.env.HAWSER_KVM === '1', sshKeyFile });
 }

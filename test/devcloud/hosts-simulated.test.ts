@@ -35,12 +35,16 @@ const plane = {
 const volumeId = '5f0c3b52-7d9e-4c1a-9b7e-0123456789ab';
 const device = '$r/dev/disk/by-id/virtio-5f0c3b52-7d9e-4c1a-9';
 
+/** Whether commands have their host's root as their own: see rooted-hosts.test.ts. */
+const rooted = process.env.HAWSER_TEST_ROOTED === '1';
+
 let folder: string;
 let hosts: Hosts;
 let client: ssh2.Client;
 
 async function newHosts(): Promise<Hosts> {
-  const made = createHosts({ kind: 'simulated', stateDir: join(folder, 'hosts'), log: silent });
+  const stateDir = join(folder, 'hosts');
+  const made = createHosts({ kind: 'simulated', stateDir, log: silent, rooted });
   await made.start();
   await made.applyNetworks(plane);
   return made;
@@ -112,7 +116,7 @@ describe('the SSH server of a simulated host', () => {
     const env = await output(client, 'env');
     delete process.env.HAWSER_TEST_SECRET;
     expect(env).not.toContain('secret');
-    expect(env).toContain(`HAWSER_ROOT=${folder}`);
+    expect(env).toContain(`${rooted ? 'SIMULATED' : 'HAWSER'}_ROOT=${folder}`);
     for (const tool of ['reboot', 'mkfs.xfs', 'node']) {
       expect(await run(client, tool)).toMatchObject({ code: 127 });
     }
@@ -121,7 +125,7 @@ describe('the SSH server of a simulated host', () => {
   it('is found by network and address, and only on port 22', async () => {
     await hosts.startServer(server('elsewhere', samePlaceElsewhere));
     const there = await login(hosts, samePlaceElsewhere);
-    expect(await output(there, 'echo $r')).toContain('/elsewhere/');
+    expect(await output(there, 'echo $SIMULATED_ROOT')).toContain('/elsewhere/');
     there.end();
     const target = { networkId: 'net-a', address: '10.0.0.5', port: 2049 };
     await expect(hosts.connect(target)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
@@ -130,7 +134,7 @@ describe('the SSH server of a simulated host', () => {
   });
 
   it('ends a command with its connection, unless told to behave as OpenSSH', async () => {
-    const slow = (mark: string) => `sleep 0.4; touch $HAWSER_ROOT/tmp/${mark}`;
+    const slow = (mark: string) => `sleep 0.4; touch $HAWSER_ROOT/run/${mark}`;
     const cut = async (mark: string) => {
       const connection = await login(hosts, onePort);
       connection.exec(slow(mark), () => undefined);
@@ -142,7 +146,7 @@ describe('the SSH server of a simulated host', () => {
     await hosts.setFaults?.('one', ['commands-outlive-connections']);
     await cut('went-on');
     await sleep(700);
-    expect(await output(client, 'ls $r/tmp')).toBe('went-on\n');
+    expect(await output(client, 'ls $r/run')).toBe('went-on\n');
   });
 
   it('can be made to refuse, to keep silent and to prove another key', async () => {
@@ -207,6 +211,18 @@ describe('disks and file systems of a simulated host', () => {
     const ending = await run(client, command.replaceAll('DEVICE', device));
     expect(ending).toMatchObject({ code, stderr: expect.stringContaining(stderr) });
     expect(await output(client, 'cat $r/shares/s/file')).toBe('kept\n');
+  });
+
+  it('are block devices to test, in mtab, and measured by df in units of its own', async () => {
+    await mountedVolume();
+    expect(await output(client, 'cat $r/etc/mtab')).toBe(
+      '/dev/vdb /shares/s ext4 rw,relatime 0 0\n',
+    );
+    expect(await run(client, `sudo test -b ${device}`)).toMatchObject({ code: 0 });
+    expect(await run(client, 'sudo test -b $r/etc/mtab')).toMatchObject({ code: 1 });
+    expect(await output(client, 'df -PBM $r/shares/s')).toMatch(/ 9\d\dM +1M +9\d\dM /);
+    await output(client, 'umount $r/shares/s');
+    expect(await output(client, 'cat $r/etc/mtab')).toBe('');
   });
 
   it('carry what was written to another server, under whatever name the disk has there', async () => {
@@ -283,7 +299,7 @@ describe('disks and file systems of a simulated host', () => {
 
   it('complete a mount whose command was killed between its steps', async () => {
     await mountedVolume();
-    const root = (await output(client, 'echo $r')).trim();
+    const root = (await output(client, 'echo $SIMULATED_ROOT')).trim();
     const [mount = ''] = await readdir(join(dirname(root), 'kernel', 'mounts'));
     const disk = join(folder, `volume-${volumeId}`);
     await rename(join(root, 'shares/s'), `${disk}.content`);

@@ -10,6 +10,7 @@ import { serverSpec, volumeFile } from '../server-spec.js';
 import { readState, writeState } from '../state-file.js';
 import { CommandSessions } from './command-sessions.js';
 import { Disks } from './disks.js';
+import { OwnRoot } from './own-root.js';
 import { runCommand } from './run-command.js';
 import { createSshServer } from '../commands/ssh-server.js';
 import { hostEnvironment, runStandIn } from './stand-ins.js';
@@ -31,6 +32,14 @@ const machineState = z.object({
 });
 type MachineState = z.infer<typeof machineState>;
 
+export interface MachineOptions {
+  /** A folder with the harmless tools; see `toolbox.ts`. */
+  tools: string;
+  watch: CommandWatch;
+  /** The folder that holds machines and volumes, where commands have the machine's root as their own `/`. */
+  shared: string | undefined;
+}
+
 /** One simulated host: a directory that holds its root, its volumes' list and its running state. */
 export class Machine {
   readonly root: string;
@@ -38,29 +47,26 @@ export class Machine {
   readonly #tools: string;
   readonly #watch: CommandWatch;
   readonly #disks: Disks;
+  readonly #ownRoot: OwnRoot | undefined;
   readonly #sessions: CommandSessions;
   #state: MachineState;
   #ssh: ssh2.Server | undefined;
   #connections = new Set<Duplex>();
 
-  private constructor(dir: string, tools: string, watch: CommandWatch, state: MachineState) {
+  private constructor(dir: string, { tools, watch, shared }: MachineOptions, state: MachineState) {
     this.#dir = dir;
     this.#tools = tools;
     this.#watch = watch;
     this.#state = state;
     this.root = join(dir, 'root');
     this.#disks = new Disks(this.root, join(dir, 'kernel'));
+    this.#ownRoot = shared === undefined ? undefined : new OwnRoot(this.root, shared);
     this.#sessions = new CommandSessions(join(dir, 'kernel', 'sessions'));
   }
 
-  static async create(
-    dir: string,
-    tools: string,
-    spec: ServerSpec,
-    watch: CommandWatch,
-  ): Promise<Machine> {
+  static async create(dir: string, spec: ServerSpec, options: MachineOptions): Promise<Machine> {
     const hostKey = givenHostKey(spec.configDrive) ?? newHostKey();
-    const machine = new Machine(dir, tools, watch, {
+    const machine = new Machine(dir, options, {
       spec,
       running: false,
       volumes: [],
@@ -70,17 +76,20 @@ export class Machine {
     for (const folder of ['kernel/disks', 'kernel/mounts', 'kernel/under', 'kernel/sessions']) {
       await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
     }
-    await runStandIn('install', { root: machine.root, tools });
+    await runStandIn('install', { root: machine.root, tools: options.tools });
     await machine.#save();
     return machine;
   }
 
   /** Returns undefined when the directory holds no machine, or one whose creation did not end. */
-  static async load(dir: string, tools: string, watch: CommandWatch): Promise<Machine | undefined> {
+  static async load(dir: string, options: MachineOptions): Promise<Machine | undefined> {
     const state = await readState(join(dir, 'machine.json'), machineState);
     if (!state) return undefined;
-    const machine = new Machine(dir, tools, watch, state);
-    if (state.running) machine.#serve();
+    const machine = new Machine(dir, options, state);
+    if (state.running) {
+      await machine.#ownRoot?.open();
+      machine.#serve();
+    }
     return machine;
   }
 
@@ -104,6 +113,7 @@ export class Machine {
     );
     await this.#writeInterfaces();
     await runStandIn('boot', { root: this.root, tools: this.#tools });
+    await this.#ownRoot?.open();
     await this.#console('booted');
     this.#serve();
     await this.#save({ running: true });
@@ -113,6 +123,7 @@ export class Machine {
     this.#ssh = undefined;
     for (const connection of this.#connections) connection.destroy();
     await this.#sessions.endAll();
+    await this.#ownRoot?.close();
     if (!this.#state.running) return;
     await runStandIn('halt', { root: this.root, tools: this.#tools });
     await this.#disks.unplugAll();
@@ -173,13 +184,16 @@ export class Machine {
 
   #serve(): void {
     const { spec, hostKey } = this.#state;
-    const env = hostEnvironment({ root: this.root, tools: this.#tools });
+    const own = this.#ownRoot;
+    const home = '/home/manila';
+    const env = hostEnvironment({ root: this.root, tools: this.#tools }, own ? '' : this.root);
     this.#ssh = createSshServer({
       hostKey: this.#state.faults.includes('host-key-changed') ? newHostKey() : hostKey,
       authorizedKeys: authorizedKeys(spec.configDrive),
       run: (command, channel, hangUp) =>
         runCommand(command, channel, {
-          cwd: join(this.root, 'home/manila'),
+          shell: [...(own?.enter(home) ?? []), '/bin/bash'],
+          cwd: join(this.root, home),
           env,
           hangUp,
           watch: (name) => this.#watch(spec.id, name),

@@ -4,6 +4,8 @@ import { identify, endSession, type OwnedProcess } from '../processes.js';
 import { joinWatched, type RunningCommand, type Watching } from '../commands/watched-command.js';
 
 export interface CommandPlace extends Watching {
+  /** What starts a shell there. */
+  shell: string[];
   cwd: string;
   env: Record<string, string>;
   /** Told of each command's process when it starts and when it and its output have ended. */
@@ -14,7 +16,8 @@ export interface CommandPlace extends Watching {
 
 /** Runs a command in a session of its own, joined to the channel as a shell of sshd's would be. */
 export function runCommand(command: string, channel: ServerChannel, place: CommandPlace): void {
-  const child = spawn('/bin/bash', ['-c', command], {
+  const [program, ...words] = [...place.shell, '-c', command];
+  const child = spawn(program, words, {
     cwd: place.cwd,
     env: place.env,
     detached: true,

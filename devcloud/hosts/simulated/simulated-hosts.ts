@@ -1,5 +1,5 @@
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type {
@@ -14,7 +14,7 @@ import type {
 } from '../hosts.js';
 import { copyDisk } from '../copy-disk.js';
 import { Turns } from '../turns.js';
-import { Machine } from './machine.js';
+import { Machine, type MachineOptions } from './machine.js';
 import { makeToolbox } from './toolbox.js';
 import { createWire } from '../commands/wire.js';
 
@@ -26,23 +26,27 @@ export class SimulatedHosts implements Hosts {
   readonly kind = 'simulated';
   readonly #dir: string;
   readonly #tools: string;
+  readonly #shared: string | undefined;
   readonly #log: Logger;
   readonly #turns = new Turns();
   readonly #machines = new Map<string, Machine>();
   #watch: CommandWatch | undefined;
   #plane: NetworkPlane = { networks: [], subnets: [], ports: [], routers: [] };
 
-  constructor({ stateDir, log }: { stateDir: string; log: Logger }) {
+  constructor({ stateDir, log, rooted }: { stateDir: string; log: Logger; rooted?: boolean }) {
     this.#dir = join(stateDir, 'machines');
     this.#tools = join(stateDir, 'tools');
+    this.#shared = rooted ? dirname(stateDir) : undefined;
     this.#log = log;
   }
 
   async start(): Promise<void> {
+    if (this.#shared !== undefined && process.getuid?.() !== 0)
+      throw new Error('Only root can give simulated hosts a root of their own');
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
     await makeToolbox(this.#tools);
     for (const id of await readdir(this.#dir)) {
-      const machine = await Machine.load(join(this.#dir, id), this.#tools, this.#watched);
+      const machine = await Machine.load(join(this.#dir, id), this.#machineOptions);
       if (machine) this.#machines.set(id, machine);
     }
     this.#log.debug({ machines: this.#machines.size }, 'Simulated hosts are ready');
@@ -66,8 +70,7 @@ export class SimulatedHosts implements Hosts {
     await this.#turns.take(spec.id, async () => {
       const folder = join(this.#dir, spec.id);
       const machine =
-        this.#machines.get(spec.id) ??
-        (await Machine.create(folder, this.#tools, spec, this.#watched));
+        this.#machines.get(spec.id) ?? (await Machine.create(folder, spec, this.#machineOptions));
       this.#machines.set(spec.id, machine);
       if (machine.running) return;
       await machine.setPorts(spec.ports);
@@ -154,6 +157,10 @@ export class SimulatedHosts implements Hosts {
 
   /** Whoever watches may come later than the machines. */
   readonly #watched: CommandWatch = (serverId, name) => this.#watch?.(serverId, name) ?? unwatched;
+
+  get #machineOptions(): MachineOptions {
+    return { tools: this.#tools, watch: this.#watched, shared: this.#shared };
+  }
 
   #machineAt({ networkId, address }: { networkId: string; address: string }): Machine | undefined {
     const ports = this.#plane.ports.filter(

@@ -11,13 +11,17 @@ export interface HostPlace {
   tools: string;
 }
 
-/** All that a command on a simulated host gets: nothing of the developer's own environment. */
-export function hostEnvironment({ root, tools }: HostPlace): Record<string, string> {
+/**
+ * All that a command on a simulated host gets: nothing of the developer's own environment. `seen` is what the paths of
+ * the host begin with for it: its root, or nothing where that is the command's own.
+ */
+export function hostEnvironment({ root, tools }: HostPlace, seen = root): Record<string, string> {
   return {
     PATH: `${join(here, 'bin')}:${tools}`,
-    HAWSER_ROOT: root,
-    HOME: join(root, 'home/manila'),
-    TMPDIR: join(root, 'tmp'),
+    SIMULATED_ROOT: root,
+    ...(seen !== '' && { HAWSER_ROOT: seen }),
+    HOME: `${seen}/home/manila`,
+    TMPDIR: `${seen}/tmp`,
     USER: 'manila',
     LOGNAME: 'manila',
     SHELL: '/bin/bash',

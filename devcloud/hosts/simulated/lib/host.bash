@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # What the stand-ins share: this host's paths, disks and mounts. Sourced, never run.
 #
-# A path in an argument or an output carries $HAWSER_ROOT, a path in a file of the host (fstab, exports)
-# need not: both are understood everywhere. $kernel holds what a real host's kernel would know:
+# A path in an argument or an output carries $HAWSER_ROOT (empty on a host whose root is its commands' own), a path
+# in a file of the host (fstab, exports) need not: both are understood everywhere. $kernel holds what a real host's
+# kernel would know:
 #   disks/NAME    a disk's volume: its id, then its file
 #   mounts/NNN    disk, volume's file, mount point, options, `frozen` or `-`; tab-separated
 #   under/NNN     the directory that a mount covers
@@ -11,8 +12,12 @@
 
 set -u
 
+# Files that are moved between volumes and the host go by $root: two mounts are two file systems to rename(2).
 # shellcheck disable=SC2034 # used by those who source this
-root=${HAWSER_ROOT:?a stand-in runs on simulated hosts only}
+root=${SIMULATED_ROOT:?a stand-in runs on simulated hosts only}
+# What its paths begin with for those who run it.
+# shellcheck disable=SC2034
+seen=${HAWSER_ROOT-}
 kernel=${root%/*}/kernel
 tools=${PATH##*:}
 # shellcheck disable=SC2034
@@ -163,6 +168,19 @@ save_mount() {
   printf '%s\t%s\t%s\t%s\t%s\n' "${m_disk[$1]}" "${m_file[$1]}" "${m_target[$1]}" "${m_options[$1]}" \
     "${m_frozen[$1]}" >"$entry.new"
   "$tools/mv" "$entry.new" "$entry"
+  write_mtab
+}
+
+# As /proc/mounts has them.
+write_mtab() {
+  local entry disk file target options lines='' fs_type fs_uuid fs_blocks fs_reserved fs_checked fs_label
+  for entry in "$kernel"/mounts/*; do
+    [[ -e $entry && $entry != *.new ]] || continue
+    IFS=$'\t' read -r disk file target options _ <"$entry"
+    read_header "$file" || fs_type=ext4
+    lines+="/dev/$disk $target $fs_type $options 0 0"$'\n'
+  done
+  printf '%s' "$lines" >"$root/etc/mtab"
 }
 
 complete_mounts() {
@@ -193,6 +211,7 @@ remove_mount() {
   if [[ ${m_disk[$1]} == gone ]]; then "$tools/rm" -rf "$target"; else "$tools/mv" -T "$target" "${m_file[$1]}.content"; fi
   "$tools/mv" -T "$under" "$target"
   "$tools/rm" "$kernel/mounts/${m_entry[$1]}"
+  write_mtab
 }
 
 # REPLY: the number of the mount that is seen at a path, or of a device; fails when there is none.
