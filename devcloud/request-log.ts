@@ -11,7 +11,7 @@ interface Entry {
   project: string;
   /** `RUN` for an SSH command. */
   method: string;
-  /** An SSH command's name. */
+  /** An SSH command's name, or its programs where it says none. */
   path: string;
   /** An SSH command's exit code; -1 where a signal ended it. */
   status: number;

@@ -82,8 +82,25 @@ export interface WatchedCommand {
   ended(status: number): void;
 }
 
-/** Called with the server and the name that a command's script goes by. */
-export type CommandWatch = (serverId: string, name: string) => WatchedCommand;
+/** What is asked and told about the commands of one host. */
+export interface HostWatch {
+  /** Asked about a command whose script goes by a name. */
+  named(name: string): WatchedCommand;
+  /** Told of a command that says no name once it has ended. Nothing can befall it. */
+  unnamed(command: EndedCommand): void;
+}
+
+export interface EndedCommand {
+  /** Its programs, such as `cat | grep | tee`. */
+  programs: string;
+  /** The exit code; -1 where a signal ended it. */
+  status: number;
+  /** When it began, in milliseconds since the epoch. */
+  at: number;
+}
+
+/** Called with the server. */
+export type CommandWatch = (serverId: string) => HostWatch;
 
 export interface Hosts {
   readonly kind: HostsKind;

@@ -111,6 +111,19 @@ describe('the SSH server of a simulated host', () => {
     expect(await execute(client, form, fields)).toMatchObject({ code: 124 });
   });
 
+  it('tells of commands that say no name, by their programs', async () => {
+    const seen: string[] = [];
+    hosts.watchCommands?.((id) => ({
+      named: (name) => {
+        throw new Error(`${name} says a name`);
+      },
+      unnamed: ({ programs, status }) => void seen.push(`${id} ${programs} ${status}`),
+    }));
+    await execute(client, 'cat /etc/exports | grep share-5f0c | sudo tee /dev/null');
+    await execute(client, 'sudo mkdir -p /dev/null/x && sudo net conf list');
+    expect(seen).toEqual(['one cat | grep | tee 0', 'one mkdir -p && net conf list 1']);
+  });
+
   it('gives commands neither the environment nor the tools of the machine it runs on', async () => {
     process.env.HAWSER_TEST_SECRET = 'secret';
     const env = await output(client, 'env');

@@ -5,7 +5,7 @@ import ssh2 from 'ssh2';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Strike } from '../../devcloud/faults.js';
 import { createHosts } from '../../devcloud/hosts/create-hosts.js';
-import type { Hosts } from '../../devcloud/hosts/hosts.js';
+import type { EndedCommand, Hosts } from '../../devcloud/hosts/hosts.js';
 import { relay } from '../../devcloud/hosts/commands/relay.js';
 import {
   hostKey,
@@ -39,11 +39,14 @@ const options = {
   privateKey: userKey.private,
   hostKey: hostKey.private,
   authorizedKeys: [userKey.public],
-  watch: (name: string) => ({
-    fault: planned,
-    begins: async () => undefined,
-    ended: (status: number) => void ended.push([name, status]),
-  }),
+  watch: {
+    named: (name: string) => ({
+      fault: planned,
+      begins: async () => undefined,
+      ended: (status: number) => void ended.push([name, status]),
+    }),
+    unnamed: ({ programs, status }: EndedCommand) => void ended.push([programs, status]),
+  },
 };
 
 const connect = (): Promise<Duplex> =>

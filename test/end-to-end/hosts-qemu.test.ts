@@ -193,15 +193,21 @@ describe('QEMU hosts', () => {
     await writeFile(sshKeyFile, userKey.private, { mode: 0o600 });
     hosts = await newHosts({ sshKeyFile });
     const ended: [string, string, number][] = [];
-    hosts.watchCommands?.((serverId, name) => ({
-      fault: undefined,
-      begins: async () => undefined,
-      ended: (status) => void ended.push([serverId, name, status]),
+    hosts.watchCommands?.((serverId) => ({
+      named: (name) => ({
+        fault: undefined,
+        begins: async () => undefined,
+        ended: (status) => void ended.push([serverId, name, status]),
+      }),
+      unnamed: ({ programs, status }) => void ended.push([serverId, programs, status]),
     }));
     const watched = await login(hosts, serverPort);
     expect(await output(watched, 'id -un; echo "$1"', 'argument')).toBe('root\nargument\n');
     expect((await execute(watched, 'cat; exit 3', 'no fields')).code).toBe(3);
-    expect(ended).toEqual([['vm', 'test', 0]]);
+    expect(ended).toEqual([
+      ['vm', 'test', 0],
+      ['vm', 'cat ; exit', 3],
+    ]);
     watched.end();
     hosts = await newHosts();
   });

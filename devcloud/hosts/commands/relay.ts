@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import ssh2, { type ServerChannel } from 'ssh2';
-import type { WatchedCommand } from '../hosts.js';
+import type { HostWatch } from '../hosts.js';
 import { createSshServer } from './ssh-server.js';
 import { joinWatched, type RunningCommand } from './watched-command.js';
 import { createWire } from './wire.js';
@@ -13,7 +13,7 @@ export interface RelayOptions {
   /** The machine's own private key: whoever asks sees no difference. */
   hostKey: string;
   authorizedKeys: string[];
-  watch: (name: string) => WatchedCommand;
+  watch: HostWatch;
 }
 
 /** As long as a client may wait for a login, and as often as it asks for a sign of life, at the most. */
@@ -35,13 +35,18 @@ export async function relay(
     run: (command, channel, hangUp) =>
       guest.exec(command, (error, running) => {
         if (error) hangUp();
-        else passOn(channel, running, hangUp);
+        else passOn(command, channel, running, hangUp);
       }),
   });
-  const passOn = (channel: ServerChannel, running: ssh2.ClientChannel, hangUp: () => void) => {
+  const passOn = (
+    text: string,
+    channel: ServerChannel,
+    running: ssh2.ClientChannel,
+    hangUp: () => void,
+  ) => {
     // As with OpenSSH, what runs goes on when its connection is lost.
     channel.on('close', () => running.close());
-    joinWatched(channel, runningOn(running), { hangUp, watch });
+    joinWatched(channel, { text, ...runningOn(running) }, { hangUp, watch });
   };
   guest.on('close', () => far.destroy());
   far.on('error', () => undefined).on('close', () => machine.destroy());
@@ -77,7 +82,7 @@ async function logIn(
   return guest.setMaxListeners(0);
 }
 
-function runningOn(channel: ssh2.ClientChannel): RunningCommand {
+function runningOn(channel: ssh2.ClientChannel): Omit<RunningCommand, 'text'> {
   let ending: number | { signal: string } | undefined;
   channel.on('exit', (code: number | null, signal?: string) => {
     ending = code ?? { signal: signal?.replace(/^SIG/, '') ?? 'KILL' };

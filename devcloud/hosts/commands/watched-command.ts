@@ -1,11 +1,14 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
 import { delay } from '../../fault-hooks.js';
-import type { WatchedCommand } from '../hosts.js';
+import type { HostWatch, WatchedCommand } from '../hosts.js';
 import { readInput } from './command-input.js';
+import { programsOf } from './programs-of.js';
 
 /** A command that runs, wherever that is. */
 export interface RunningCommand {
+  /** As the shell got it. */
+  text: string;
   stdin: Writable;
   stdout: Readable;
   stderr: Readable;
@@ -16,8 +19,7 @@ export interface RunningCommand {
 export interface Watching {
   /** Ends the connection that the command came by. */
   hangUp(): void;
-  /** Asked once, about a command that says its name. */
-  watch(name: string): WatchedCommand;
+  watch: HostWatch;
 }
 
 /** Joins a command to its channel, and lets happen to it what is planned. `fate.lost` says that it has to go on alone. */
@@ -27,10 +29,11 @@ export function joinWatched(
   watching: Watching,
 ): { lost: boolean } {
   const fate: { watched?: WatchedCommand; lost: boolean } = { lost: false };
+  const at = Date.now();
   const output = join(channel, command);
 
   readInput(channel, command.stdin, async (name) => {
-    fate.watched = watching.watch(name);
+    fate.watched = watching.watch.named(name);
     await fate.watched.begins();
     const { fault } = fate.watched;
     if (!fault) return true;
@@ -48,7 +51,11 @@ export function joinWatched(
 
   const answer = async () => {
     const ending = await command.ended;
-    fate.watched?.ended(typeof ending === 'number' ? ending : -1);
+    const status = typeof ending === 'number' ? ending : -1;
+    if (fate.watched) fate.watched.ended(status);
+    // One that lost its connection may just not have come to say its name.
+    else if (!channel.destroyed)
+      watching.watch.unnamed({ programs: programsOf(command.text), status, at });
     const fault = fate.watched?.fault;
     if (fault?.after) await delay(fault);
     output.release(fault?.half ?? false);

@@ -200,7 +200,7 @@ export class QemuHosts implements Hosts {
       privateKey: await readFile(this.#sshKeyFile, 'utf8'),
       hostKey,
       authorizedKeys: letIn,
-      watch: (name) => watch(serverId, name),
+      watch: watch(serverId),
     });
   }
 

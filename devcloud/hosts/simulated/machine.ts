@@ -196,7 +196,7 @@ export class Machine {
           cwd: join(this.root, home),
           env,
           hangUp,
-          watch: (name) => this.#watch(spec.id, name),
+          watch: this.#watch(spec.id),
           started: (process) => this.#sessions.add(process),
           ended: (process) => this.#sessions.remove(process),
           outlivesConnection: () => this.#state.faults.includes('commands-outlive-connections'),

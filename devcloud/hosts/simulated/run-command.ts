@@ -34,7 +34,7 @@ export function runCommand(command: string, channel: ServerChannel, place: Comma
     });
   });
   const { stdin, stdout, stderr } = child;
-  const fate = joinWatched(channel, { stdin, stdout, stderr, ended }, place);
+  const fate = joinWatched(channel, { text: command, stdin, stdout, stderr, ended }, place);
   child.on('error', (error) => channel.stderr.write(`${error.message}\n`));
   channel.on('close', () => {
     const goesOn = fate.lost || place.outlivesConnection();

@@ -156,7 +156,10 @@ export class SimulatedHosts implements Hosts {
   }
 
   /** Whoever watches may come later than the machines. */
-  readonly #watched: CommandWatch = (serverId, name) => this.#watch?.(serverId, name) ?? unwatched;
+  readonly #watched: CommandWatch = (serverId) => ({
+    named: (name) => this.#watch?.(serverId).named(name) ?? unwatched,
+    unnamed: (command) => this.#watch?.(serverId).unnamed(command),
+  });
 
   get #machineOptions(): MachineOptions {
     return { tools: this.#tools, watch: this.#watched, shared: this.#shared };
