@@ -1,5 +1,5 @@
-// node setup/main.mjs [demo|test|tier1|check]: installs into the project and the system what is missing for
-// the demo, for all tests (the default) or for the tests of tier 1; `check` only says what is missing.
+// node setup/main.mjs [demo|test|tier1|bench|check]: installs into the project and the system what is missing for
+// the demo, for all tests (the default), for the tests of tier 1 or for the bench; `check` only says what is missing.
 // Plain JavaScript without dependencies: it runs before node_modules exist, on any Node.
 const wanted = [20, 19];
 const [major, minor] = process.versions.node.split('.').map(Number);

@@ -15,7 +15,7 @@ export async function findPython() {
 }
 
 /** Installs a requirement of PyPI's into a new virtual environment. */
-export async function installFromPyPi(requirement, directory) {
+export async function installFromPyPi(requirement, directory, options = []) {
   const python = await findPython();
   if (!python) throw new Error('no Python 3 with the venv module');
   rmSync(directory, { recursive: true, force: true });
@@ -27,7 +27,8 @@ export async function installFromPyPi(requirement, directory) {
     '--disable-pip-version-check',
     'install',
   ];
-  await run([...pip, '--quiet', '--no-input', '--retries', '1', '--timeout', '20', requirement]);
+  const patience = ['--retries', '1', '--timeout', '20'];
+  await run([...pip, '--quiet', '--no-input', ...patience, ...options, requirement]);
 }
 
 /** Does `work` with an empty directory that is gone afterwards, or when an interrupted set-up is repeated. */

@@ -3,6 +3,7 @@ import { SetupError } from './setup-error.mjs';
 import { installMissing, findMissing } from './install-missing.mjs';
 import { project } from './tools.mjs';
 import { debianPackages } from './steps/debian-packages.mjs';
+import { manila } from './steps/manila.mjs';
 import { npmPackages } from './steps/npm-packages.mjs';
 import { openstackClient } from './steps/openstack-client.mjs';
 import { serviceImage } from './steps/service-image.mjs';
@@ -12,14 +13,15 @@ const steps = (() => {
   const tier1 = [debianPackages.forPython, npmPackages, temporal];
   const demo = [debianPackages.forDemo, npmPackages, temporal, serviceImage];
   const test = [debianPackages.forTest, npmPackages, temporal, serviceImage, openstackClient];
-  return { tier1, demo, test, check: test };
+  const bench = [debianPackages.forBench, npmPackages, temporal, manila];
+  return { tier1, demo, test, bench, check: test };
 })();
 
 /** Brings everything there that `purpose` needs; sets the exit code: 0 done, 1 something is missing, 2 wrong use. */
 export async function setUp(purpose = 'test') {
   const chosen = Object.hasOwn(steps, purpose) ? steps[purpose] : undefined;
   if (!chosen) {
-    console.error('Usage: node setup/main.mjs [demo|test|tier1|check]');
+    console.error('Usage: node setup/main.mjs [demo|test|tier1|bench|check]');
     process.exitCode = 2;
     return;
   }

@@ -10,6 +10,9 @@ export function temporalPath(): string;
 /** The real `openstack` command line's file. Throws when set-up has not been done for tests. */
 export function openstackPath(): string;
 
+/** The Python that has Manila. Throws when set-up has not been done for the bench. */
+export function manilaPython(): string;
+
 /** The service image's qcow2 file. Throws when it has not been built. */
 export function serviceImagePath(): string;
 

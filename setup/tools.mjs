@@ -14,17 +14,21 @@ export const temporalPath = () => prepared(join(programs, 'temporal'), 'The Temp
 export const openstackPath = () =>
   prepared(join(programs, 'openstack'), 'The openstack command line');
 
+/** The Python that has Manila. */
+export const manilaPython = () =>
+  prepared(join(project, '.hawser/manila/bin/python'), 'Manila', 'node setup/main.mjs bench');
+
 export const serviceImagePath = () => prepared(serviceImageOutput(), 'The service image');
 
 /** Where the image of the present recipe is or will be. */
 export const serviceImageOutput = () =>
   execFileSync(join(project, 'image/build'), ['--print-path'], { encoding: 'utf8' }).trim();
 
-function prepared(file, what) {
+function prepared(file, what, command = 'npm run setup') {
   try {
     accessSync(file, constants.R_OK);
   } catch {
-    throw new Error(`${what} is not there yet (${file}). Run: npm run setup`);
+    throw new Error(`${what} is not there yet (${file}). Run: ${command}`);
   }
   return file;
 }

@@ -36,9 +36,12 @@ const aliases = [
   'tag-creation',
 ];
 
+/** Those that clients look for by name. */
+const names: Record<string, string> = { binding: 'Port Binding', provider: 'Provider Network' };
+
 const extensions = aliases.map((alias) => ({
   alias,
-  name: alias,
+  name: names[alias] ?? alias,
   description: '',
   updated: '2016-01-01T00:00:00-00:00',
   links: [],

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { findCommand, run } from '../commands.mjs';
 import { findPython } from '../python.mjs';
 import { SetupError } from '../setup-error.mjs';
+import { manila } from './manila.mjs';
 import { openstackClient } from './openstack-client.mjs';
 import { serviceImage } from './service-image.mjs';
 import { temporal } from './temporal.mjs';
@@ -62,6 +63,7 @@ const step = (find) => ({
 
 export const debianPackages = {
   forPython: step(() => python([temporal])),
+  forBench: step(() => python([temporal, manila])),
   forDemo: step(async () => [
     ...lacking({ ...machines, ...clients }),
     ...image(),
