@@ -1,6 +1,6 @@
 import type { Collection } from './state.js';
 
-/** How long each transition takes at least, in milliseconds. */
+/** How long each transition takes at least, in milliseconds. Of hosts only simulated ones keep to it. */
 export const defaultLatencies: Record<string, number> = {
   'server.create': 300,
   'server.delete': 100,
@@ -16,6 +16,10 @@ export const defaultLatencies: Record<string, number> = {
   'volume.detach': 150,
   'snapshot.create': 100,
   'snapshot.delete': 50,
+  /** From the start of a server until it answers SSH. */
+  'host.boot': 0,
+  /** Before each command on a host. */
+  'ssh.command': 0,
 };
 
 export interface LatencyRow {

@@ -143,6 +143,10 @@ function buildApp(cloud: Cloud, gate: Gate): FastifyInstance {
   requests.watch(app, cloud);
   serveFaults(app, cloud);
   watchCommands(cloud, requests);
+  cloud.hosts.keepPace?.({
+    boot: () => cloud.latencies.get('host.boot'),
+    command: () => cloud.latencies.get('ssh.command'),
+  });
   app.addHook('onSend', async (_request, _reply, payload) => {
     cloud.store.flush();
     return payload;

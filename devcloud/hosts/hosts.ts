@@ -99,6 +99,14 @@ export interface EndedCommand {
   at: number;
 }
 
+/** How long things take at least, in milliseconds, as it is set at that moment. */
+export interface HostPace {
+  /** From the start of a server until it answers SSH. */
+  boot: () => number;
+  /** Before each command. */
+  command: () => number;
+}
+
 /** Called with the server. */
 export type CommandWatch = (serverId: string) => HostWatch;
 
@@ -144,4 +152,6 @@ export interface Hosts {
   setFaults?(serverId: string, faults: readonly HostFault[]): Promise<void>;
   /** Who is asked about each command that runs from now on; of QEMU hosts only those that were given an SSH key ask. */
   watchCommands?(watch: CommandWatch): void;
+  /** Simulated hosts only. */
+  keepPace?(pace: HostPace): void;
 }

@@ -1,11 +1,12 @@
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import { z } from 'zod';
 import { authorizedKeys, givenHostKey } from '../config-drive.js';
-import type { CommandWatch, HostFault, ServerSpec, VolumeFile } from '../hosts.js';
+import type { CommandWatch, HostFault, HostPace, ServerSpec, VolumeFile } from '../hosts.js';
 import { serverSpec, volumeFile } from '../server-spec.js';
 import { readState, writeState } from '../state-file.js';
 import { CommandSessions } from './command-sessions.js';
@@ -36,6 +37,7 @@ export interface MachineOptions {
   /** A folder with the harmless tools; see `toolbox.ts`. */
   tools: string;
   watch: CommandWatch;
+  pace: HostPace;
   /** The folder that holds machines and volumes, where commands have the machine's root as their own `/`. */
   shared: string | undefined;
 }
@@ -46,6 +48,8 @@ export class Machine {
   readonly #dir: string;
   readonly #tools: string;
   readonly #watch: CommandWatch;
+  readonly #pace: HostPace;
+  #answersFrom = 0;
   readonly #disks: Disks;
   readonly #ownRoot: OwnRoot | undefined;
   readonly #sessions: CommandSessions;
@@ -53,10 +57,15 @@ export class Machine {
   #ssh: ssh2.Server | undefined;
   #connections = new Set<Duplex>();
 
-  private constructor(dir: string, { tools, watch, shared }: MachineOptions, state: MachineState) {
+  private constructor(
+    dir: string,
+    { tools, watch, pace, shared }: MachineOptions,
+    state: MachineState,
+  ) {
     this.#dir = dir;
     this.#tools = tools;
     this.#watch = watch;
+    this.#pace = pace;
     this.#state = state;
     this.root = join(dir, 'root');
     this.#disks = new Disks(this.root, join(dir, 'kernel'));
@@ -115,6 +124,7 @@ export class Machine {
     await runStandIn('boot', { root: this.root, tools: this.#tools });
     await this.#ownRoot?.open();
     await this.#console('booted');
+    this.#answersFrom = Date.now() + this.#pace.boot();
     this.#serve();
     await this.#save({ running: true });
   }
@@ -169,6 +179,7 @@ export class Machine {
   /** Gives a connection to port 22; false means refused. */
   accept(connection: Duplex): boolean {
     if (!this.#ssh || this.#state.faults.includes('ssh-refused')) return false;
+    if (Date.now() < this.#answersFrom) return false;
     this.#connections.add(connection);
     connection.once('close', () => this.#connections.delete(connection));
     connection.on('error', () => undefined);
@@ -184,23 +195,28 @@ export class Machine {
 
   #serve(): void {
     const { spec, hostKey } = this.#state;
-    const own = this.#ownRoot;
-    const home = '/home/manila';
-    const env = hostEnvironment({ root: this.root, tools: this.#tools }, own ? '' : this.root);
     this.#ssh = createSshServer({
       hostKey: this.#state.faults.includes('host-key-changed') ? newHostKey() : hostKey,
       authorizedKeys: authorizedKeys(spec.configDrive),
-      run: (command, channel, hangUp) =>
-        runCommand(command, channel, {
-          shell: [...(own?.enter(home) ?? []), '/bin/bash'],
-          cwd: join(this.root, home),
-          env,
-          hangUp,
-          watch: this.#watch(spec.id),
-          started: (process) => this.#sessions.add(process),
-          ended: (process) => this.#sessions.remove(process),
-          outlivesConnection: () => this.#state.faults.includes('commands-outlive-connections'),
-        }),
+      run: (...command) => void this.#run(...command),
+    });
+  }
+
+  async #run(command: string, channel: ssh2.ServerChannel, hangUp: () => void): Promise<void> {
+    const pauseMs = this.#pace.command();
+    if (pauseMs > 0) await sleep(pauseMs);
+    if (!channel.writable) return;
+    const own = this.#ownRoot;
+    const home = '/home/manila';
+    runCommand(command, channel, {
+      shell: [...(own?.enter(home) ?? []), '/bin/bash'],
+      cwd: join(this.root, home),
+      env: hostEnvironment({ root: this.root, tools: this.#tools }, own ? '' : this.root),
+      hangUp,
+      watch: this.#watch(this.#state.spec.id),
+      started: (process) => this.#sessions.add(process),
+      ended: (process) => this.#sessions.remove(process),
+      outlivesConnection: () => this.#state.faults.includes('commands-outlive-connections'),
     });
   }
 

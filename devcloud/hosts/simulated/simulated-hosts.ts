@@ -6,6 +6,7 @@ import type {
   ClientHost,
   CommandWatch,
   HostFault,
+  HostPace,
   Hosts,
   NetworkPlane,
   ServerSpec,
@@ -31,6 +32,7 @@ export class SimulatedHosts implements Hosts {
   readonly #turns = new Turns();
   readonly #machines = new Map<string, Machine>();
   #watch: CommandWatch | undefined;
+  #pace: HostPace = { boot: () => 0, command: () => 0 };
   #plane: NetworkPlane = { networks: [], subnets: [], ports: [], routers: [] };
 
   constructor({ stateDir, log, rooted }: { stateDir: string; log: Logger; rooted?: boolean }) {
@@ -155,6 +157,10 @@ export class SimulatedHosts implements Hosts {
     this.#watch = watch;
   }
 
+  keepPace(pace: HostPace): void {
+    this.#pace = pace;
+  }
+
   /** Whoever watches may come later than the machines. */
   readonly #watched: CommandWatch = (serverId) => ({
     named: (name) => this.#watch?.(serverId).named(name) ?? unwatched,
@@ -162,7 +168,11 @@ export class SimulatedHosts implements Hosts {
   });
 
   get #machineOptions(): MachineOptions {
-    return { tools: this.#tools, watch: this.#watched, shared: this.#shared };
+    const pace: HostPace = {
+      boot: () => this.#pace.boot(),
+      command: () => this.#pace.command(),
+    };
+    return { tools: this.#tools, watch: this.#watched, pace, shared: this.#shared };
   }
 
   #machineAt({ networkId, address }: { networkId: string; address: string }): Machine | undefined {

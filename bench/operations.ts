@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import type { Command, Protocol } from './original/original.js';
+import { atOnce, commands, inRow } from './latencies.js';
+import { backend, shareNetwork, type Bench } from './hawser.js';
+
+/** One of the two at work on its share. */
+export interface Turn {
+  bench: Bench;
+  /** Of the share; the same for both would clash on a host of both. */
+  share: string;
+  /** Of the original's share server. */
+  server: string;
+  tenant: { network: string; subnet: string };
+}
+
+/** What is measured, in the order in which a share lives: each begins where the one before it ended. */
+export interface Operation {
+  name: string;
+  /** What the cloud and the fewest commands take, one after the other where they must be. */
+  criticalPathMs: number;
+  hawser: (turn: Turn) => Promise<unknown>;
+  /** Undefined for what the original does not do. */
+  original?: (turn: Turn) => Command[];
+}
+
+const client = '10.20.0.7';
+const snapshot = 'snap';
+/** The original wants UUIDs, and never two of the same. */
+const idOf = new Map<string, string>();
+const uuid = (name: string): string => {
+  const known = idOf.get(name) ?? randomUUID();
+  idOf.set(name, known);
+  return known;
+};
+
+const create = async ({ bench: { hawser }, share }: Turn, protocol: Protocol): Promise<void> => {
+  await hawser.createShare({ id: share, protocol, sizeGib: 1, shareNetwork, backend });
+  await hawser.waitForShare(share);
+};
+
+const remove = async ({ bench: { hawser }, share }: Turn): Promise<void> => {
+  await hawser.deleteShare(share);
+  await hawser.waitUntilDeleted(share);
+};
+
+const attached = inRow('volume.create', 'volume.attach');
+
+/** Of one share, on an instance that is ready. */
+export const lifeOf = (protocol: Protocol): Operation[] => [
+  {
+    name: `${protocol} share created on a ready instance`,
+    // A file system is made, mounted and exported.
+    criticalPathMs: attached + commands(3),
+    hawser: (turn) => create(turn, protocol),
+    original: ({ share, server }) => [
+      {
+        command: 'createShare',
+        share: uuid(share),
+        server,
+        protocol,
+        size: 1,
+      },
+    ],
+  },
+  {
+    name: `${protocol} access allowed`,
+    criticalPathMs: commands(1),
+    hawser: ({ bench: { hawser }, share }) =>
+      hawser.allowAccess(share, { id: 'rule', to: client, level: 'rw' }),
+    original: ({ share }) => [
+      {
+        command: 'allowAccess',
+        share: uuid(share),
+        to: client,
+        level: 'rw',
+      },
+    ],
+  },
+  {
+    name: `${protocol} share extended`,
+    // Closed, unmounted; grown, mounted and opened.
+    criticalPathMs: inRow('volume.detach', 'volume.extend', 'volume.attach') + commands(5),
+    hawser: ({ bench: { hawser }, share }) => hawser.extendShare(share, 2),
+    original: ({ share }) => [{ command: 'extendShare', share: uuid(share), size: 2 }],
+  },
+  {
+    name: `${protocol} share shrunk`,
+    criticalPathMs: commands(5),
+    hawser: ({ bench: { hawser }, share }) => hawser.shrinkShare(share, 1),
+    original: ({ share }) => [{ command: 'shrinkShare', share: uuid(share), size: 1 }],
+  },
+  {
+    name: `${protocol} snapshot taken`,
+    // Frozen and thawed.
+    criticalPathMs: inRow('snapshot.create') + commands(2),
+    hawser: ({ bench: { hawser }, share }) => hawser.createSnapshot(share, { id: snapshot }),
+    original: ({ share }) => [
+      {
+        command: 'createSnapshot',
+        share: uuid(share),
+        snapshot: uuid(`${share} ${snapshot}`),
+      },
+    ],
+  },
+  {
+    name: `${protocol} share created from a snapshot`,
+    // Made a file system of its own, mounted and exported.
+    criticalPathMs: attached + commands(3),
+    hawser: async ({ bench: { hawser }, share }) => {
+      const fromSnapshot = { shareId: share, snapshotId: snapshot };
+      const id = `${share}-copy`;
+      await hawser.createShare({ id, protocol, shareNetwork, fromSnapshot });
+      await hawser.waitForShare(id);
+    },
+    original: ({ share, server }) => [
+      {
+        command: 'createShare',
+        share: uuid(`${share}-copy`),
+        server,
+        protocol,
+        size: 2,
+        snapshot: uuid(`${share} ${snapshot}`),
+      },
+    ],
+  },
+  {
+    name: `${protocol} share ensured`,
+    criticalPathMs: commands(1),
+    hawser: ({ bench: { hawser }, share }) => hawser.ensureShare(share),
+    original: ({ share }) => [{ command: 'ensureShare', share: uuid(share) }],
+  },
+  {
+    name: `${protocol} access denied`,
+    criticalPathMs: commands(1),
+    hawser: ({ bench: { hawser }, share }) => hawser.denyAccess(share, 'rule'),
+    original: ({ share }) => [{ command: 'denyAccess', share: uuid(share), to: client }],
+  },
+  {
+    name: `${protocol} snapshot deleted`,
+    criticalPathMs: inRow('snapshot.delete'),
+    hawser: ({ bench: { hawser }, share }) => hawser.deleteSnapshot(share, snapshot),
+    original: ({ share }) => [
+      {
+        command: 'deleteSnapshot',
+        snapshot: uuid(`${share} ${snapshot}`),
+      },
+    ],
+  },
+  {
+    name: `${protocol} share deleted`,
+    // Closed and unmounted.
+    criticalPathMs: commands(2) + inRow('volume.detach', 'volume.delete'),
+    hawser: remove,
+    original: ({ share }) => [{ command: 'deleteShare', share: uuid(share) }],
+  },
+  {
+    name: `${protocol} copy deleted`,
+    criticalPathMs: commands(2) + inRow('volume.detach', 'volume.delete'),
+    hawser: (turn) => remove({ ...turn, share: `${turn.share}-copy` }),
+    original: ({ share }) => [{ command: 'deleteShare', share: uuid(`${share}-copy`) }],
+  },
+];
+
+/** The first share of a network, with the service instance that is set up for it. */
+export const firstShare: Operation = {
+  name: 'NFS share created, first on its network',
+  criticalPathMs:
+    atOnce(inRow('server.create', 'host.boot'), inRow('volume.create')) +
+    inRow('volume.attach') +
+    commands(3),
+  hawser: (turn) => create(turn, 'NFS'),
+  original: ({ share, server, tenant }) => [
+    { command: 'setUpServer', server, ...tenant },
+    { command: 'createShare', share: uuid(share), server, protocol: 'NFS', size: 1 },
+  ],
+};
+
+/** That share, so that the instance has none. */
+export const firstShareDeleted: Operation = {
+  name: 'NFS share deleted, the only one of its instance',
+  criticalPathMs: commands(2) + inRow('volume.detach', 'volume.delete'),
+  hawser: remove,
+  original: ({ share }) => [{ command: 'deleteShare', share: uuid(share) }],
+};
+
+/** The last of a network. */
+export const lastInstance: Operation = {
+  name: 'service instance deleted',
+  criticalPathMs: inRow('server.delete'),
+  hawser: async ({ bench: { hawser } }) => {
+    const [instance] = await hawser.listInstances();
+    if (!instance) throw new Error('there is no service instance');
+    await hawser.deleteInstance(instance.id);
+    await hawser.waitUntilInstanceDeleted(instance.id);
+  },
+  original: ({ server }) => [{ command: 'tearDownServer', server }],
+};
