@@ -40,6 +40,8 @@ export interface AccessRule {
   to: string;
   level: AccessLevel;
   state: AccessRuleState;
+  /** It was denied, and may be in force all the same: its state is `error` until a later write leaves it out. */
+  denialFailed?: boolean;
 }
 
 export interface ExportLocation {

@@ -5,7 +5,7 @@ import { failureOf, problemOf } from './problem.js';
 import type { ShareEntity } from './share-entity.js';
 import { updateAccess } from './update-access.js';
 import { canonicalSubject, sameSubject, validateAccess } from './validation.js';
-import { rulesToWrite, rulesWritten } from './written-rules.js';
+import { isDenied, rulesToWrite, rulesWritten } from './written-rules.js';
 
 /** Answers the requests that let clients in to a share and send them away. */
 export function handleAccess(entity: ShareEntity): void {
@@ -34,6 +34,7 @@ function handleAllow(entity: ShareEntity): void {
         // A deny that was ahead in the queue took it away.
         if (!listed) view.accessRules.push(rule);
         rule.state = 'applying';
+        delete rule.denialFailed;
         await syncAccess(entity, rule, `Allow ${level} to ${subject}`);
         return { ...rule };
       });
@@ -64,7 +65,7 @@ function handleChange(entity: ShareEntity): void {
   const { view, refuse, inTurn } = entity;
 
   const requireThere = (rule: AccessRule) => {
-    const there = view.accessRules.includes(rule) && rule.state !== 'denying';
+    const there = view.accessRules.includes(rule) && !isDenied(rule);
     if (!there) refuse('RuleNotFound', `rule ${rule.id} was denied; allow ${rule.to} again`);
   };
 
@@ -149,7 +150,8 @@ async function syncAccess(
     await run(updateAccess, { share: request, instance, location, accessBy, rules }, summary);
   } catch (error) {
     // It may be in force all the same, its answer lost: what was asked for stays, and the next write settles it.
-    if (changed.state !== 'denying') changed.state = 'error';
+    if (changed.state === 'denying') changed.denialFailed = true;
+    changed.state = 'error';
     publish();
     throw failureOf(problemOf(error));
   }

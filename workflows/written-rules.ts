@@ -4,14 +4,17 @@ import type { AccessRule, ShareView } from './model.js';
 export interface RulesToWrite {
   /** The whole list that is written. */
   rules: AccessRule[];
-  /** Left out. A rule whose denial failed stays `denying` until a later write leaves it out. */
+  /** Left out: those that are denied now, and those whose denial failed before. */
   denied: AccessRule[];
 }
 
 export const rulesToWrite = ({ accessRules }: ShareView): RulesToWrite => ({
-  rules: accessRules.filter(({ state }) => state !== 'denying'),
-  denied: accessRules.filter(({ state }) => state === 'denying'),
+  rules: accessRules.filter((rule) => !isDenied(rule)),
+  denied: accessRules.filter(isDenied),
 });
+
+export const isDenied = ({ state, denialFailed }: AccessRule): boolean =>
+  state === 'denying' || denialFailed === true;
 
 /** What was written is in force now, and what was left out is gone. */
 export function rulesWritten(view: ShareView, { rules, denied }: RulesToWrite): void {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TemporalUnreachable } from '../../client/index.js';
+import { OperationFailed, TemporalUnreachable } from '../../client/index.js';
 import { reboot } from '../events.js';
 import type { Finding } from '../findings.js';
 import type { Event } from '../kinds.js';
@@ -125,12 +125,18 @@ async function outcomeOf(
   refusal: string | undefined,
 ): Promise<Error | undefined> {
   let wordLost = false;
+  // A look that somebody waits for gives up after three attempts, of which other lanes' kills may have taken two.
+  let mayAskAgain = ['ensure', 'ensure instance', 'reboot instance'].includes(operation.does);
   for (;;) {
     try {
       await perform(run.stage, operation);
       return undefined;
     } catch (error) {
       if (wordLost && refusal === undefined && isRefusal(error)) return undefined;
+      if (mayAskAgain && error instanceof OperationFailed) {
+        mayAskAgain = false;
+        continue;
+      }
       if (!(error instanceof TemporalUnreachable)) {
         return error instanceof Error ? error : new Error(String(error));
       }

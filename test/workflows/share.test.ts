@@ -213,7 +213,10 @@ test('a denial that failed stays visible, and the next write leaves the rule out
     broken = true;
     const denial = handle.executeUpdate(denyAccessUpdate, { args: [{ rule: '10.0.0.1' }] });
     expect((await refusal(denial)).message).toContain('disk full');
-    expect((await until(rig, request.id, 'available')).accessRules[0]?.state).toBe('denying');
+    expect((await until(rig, request.id, 'available')).accessRules[0]).toMatchObject({
+      state: 'error',
+      denialFailed: true,
+    });
     broken = false;
     await allow('10.0.0.2');
     expect((await until(rig, request.id, 'available')).accessRules).toHaveLength(1);
