@@ -121,6 +121,10 @@ test('after a reboot of the instance its shares are mounted, exported and intact
   await expect
     .poll(() => story.friend.list(pathOf(cifs)).catch(String), { timeout: 60_000, interval: 1000 })
     .toContain('hawser-was-here');
+  // mountd comes up a moment after nfsd.
+  await expect
+    .poll(() => story.stranger.list(pathOf(nfs)).catch(String), { timeout: 60_000, interval: 1000 })
+    .not.toContain('Program is not available');
   await expect(story.stranger.list(pathOf(nfs))).rejects.toThrow(refused);
 });
 
