@@ -378,7 +378,8 @@ function sameKey(a: string, b: string): boolean {
 }
 
 /** JSON is YAML, so both cloud-init and the service image's own script read it. */
-function cloudConfig(hostKey: { privateKey: string; publicKey: string }): string {
+/** User data by which a server has this host key from its first boot on. */
+export function cloudConfig(hostKey: { privateKey: string; publicKey: string }): string {
   const config = {
     ssh_deletekeys: true,
     ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },

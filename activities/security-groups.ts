@@ -1,5 +1,4 @@
 import ipaddr from 'ipaddr.js';
-import { OpenStackError, isNotFound } from '../openstack/errors.js';
 import type {
   Networks,
   NewSecurityGroupRule,
@@ -8,11 +7,11 @@ import type {
 } from '../openstack/network.js';
 import { oldestOnly } from '../openstack/oldest-only.js';
 import type { Backend } from './backend.js';
-import { passing } from './failures.js';
-
+import { ignoreAnswer } from './ignore-status.js';
 import { adminSubnet } from './instance-layout.js';
 import { isOurs, mark } from './marks.js';
 import { removeListed } from './lagging-lists.js';
+import { unlessGone } from './unless-gone.js';
 import { unlessInUse } from './unless-in-use.js';
 
 /** The groups of an instance's ports. */
@@ -105,32 +104,13 @@ async function reconcile(
       securityGroupId,
       description: ruleMark,
     });
-    await unlessThere(busyWhenGone(made));
+    // Somebody may have made the same rule meanwhile, or taken the group away.
+    await ignoreAnswer(unlessGone(made), ({ code }) => code === 'SecurityGroupRuleExists');
   }
   for (const one of present) {
     const ours = one.description === ruleMark || (groupIsOurs && isSame(one, sshFromAnywhere));
     if (!ours || rules.some((rule) => isSame(one, rule))) continue;
     await network.deleteSecurityGroupRule(one.id);
-  }
-}
-
-/** Somebody made the same rule meanwhile. */
-async function unlessThere(request: Promise<unknown>): Promise<void> {
-  try {
-    await request;
-  } catch (error) {
-    const there = error instanceof OpenStackError && error.code === 'SecurityGroupRuleExists';
-    if (!there) throw error;
-  }
-}
-
-/** Another instance, on its way out, deleted the group: the next attempt makes it again. */
-async function busyWhenGone<T>(request: Promise<T>): Promise<T> {
-  try {
-    return await request;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    throw passing('CloudBusy', String(error));
   }
 }
 

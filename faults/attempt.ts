@@ -6,7 +6,7 @@ import { effectOf, type Effect } from './effect.js';
 import { happen } from './events.js';
 import { outcomeOf, type Finding } from './findings.js';
 import { judge, judgeCleanUp } from './judge.js';
-import { isAtRest } from './oracles/rest.js';
+import { untilAtRest } from './oracles/rest.js';
 import { describe, entitiesOf, takePicture } from './picture.js';
 import { wordsOf, type Batch, type GoodRun, type Place } from './place.js';
 import type { Scenario, Stage } from './scenario.js';
@@ -38,7 +38,7 @@ async function goodRun(place: Place, scenario: Scenario) {
   const before = describe(await takePicture(bench, lane), wordsOf(stage));
   const [last] = (await bench.control.requests()).slice(-1);
   await scenario.operate(stage);
-  await untilAtRest(place);
+  await comesToRest(place);
   const calls = callsOf(await bench.control.requests(last?.number), lane.project);
   const picture = await takePicture(bench, lane);
   const after = describe(picture, wordsOf(stage));
@@ -93,7 +93,7 @@ export async function runCell(
       findings.push({ outcome: 'stuck', text: `it did not end within ${limitMs / 1000} s` });
       giveUp.abort(new Error('the cell took too long'));
     }
-    if (!(await untilAtRest(place))) {
+    if (!(await comesToRest(place))) {
       findings.push({ outcome: 'stuck', text: 'Hawser came to no rest' });
     }
     if (killed) resumptionMs = await resumption(place, killed.killedAt);
@@ -171,14 +171,8 @@ async function strikes(
   }
 }
 
-async function untilAtRest({ bench, lane }: Place): Promise<boolean> {
-  const deadline = Date.now() + 20_000 * bench.patience;
-  for (;;) {
-    if (isAtRest(await entitiesOf(bench, lane))) return true;
-    if (Date.now() > deadline) return false;
-    await sleep(100);
-  }
-}
+const comesToRest = ({ bench, lane }: Place): Promise<boolean> =>
+  untilAtRest(() => entitiesOf(bench, lane), 20_000 * bench.patience);
 
 /** Until the first call of the new worker in this lane. */
 async function resumption({ bench, lane }: Place, killedAt: number): Promise<number | undefined> {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { hostKeyTag } from '../activities/compute.js';
+import { cloudConfig, hostKeyTag } from '../activities/compute.js';
 import type { Cloud } from '../openstack/index.js';
 import { generateHostKey } from '../ssh/host-key.js';
 
@@ -18,8 +18,7 @@ export async function bootExistingServer(
   const port = await network.createPort({ name, networkId: tenant?.id ?? '' });
   await compute.createKeypair({ name, publicKey: await readFile(publicKeyFile, 'utf8') });
   const flavor = await compute.findFlavor('100');
-  const { privateKey, publicKey } = generateHostKey();
-  const keys = { ed25519_private: privateKey, ed25519_public: publicKey };
+  const hostKey = generateHostKey();
   const { id } = await compute.createServer({
     name,
     imageId: bootable?.id ?? '',
@@ -27,9 +26,8 @@ export async function bootExistingServer(
     portIds: [port.id],
     keyName: name,
     configDrive: true,
-    // JSON is YAML.
-    userData: `#cloud-config\n${JSON.stringify({ ssh_deletekeys: true, ssh_keys: keys })}\n`,
-    metadata: { [hostKeyTag]: publicKey },
+    userData: cloudConfig(hostKey),
+    metadata: { [hostKeyTag]: hostKey.publicKey },
   });
   while ((await compute.getServer(id)).status !== 'ACTIVE') {
     await new Promise((resolve) => setTimeout(resolve, 100));

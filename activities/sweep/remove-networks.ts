@@ -1,7 +1,6 @@
 import { isDeleted } from '../../openstack/compute.js';
 import type { Backend } from '../backend.js';
 import { permanent } from '../failures.js';
-
 import { releaseSubnet } from '../network.js';
 import { unlessInUse } from '../unless-in-use.js';
 import { shareNetworkOf } from './marked-networks.js';

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding } from '../findings.js';
 import type { Picture } from '../picture.js';
 
@@ -23,6 +24,15 @@ export function findUnrest({ shares, instances }: Picture): Finding[] {
   ].map((text) => ({ outcome: 'stuck', text }));
 }
 
-/** At rest, as far as Hawser's own words go. */
-export const isAtRest = (picture: Pick<Picture, 'shares' | 'instances'>): boolean =>
-  findUnrest({ ...picture, holdings: {}, guests: [] }).length === 0;
+type Words = Pick<Picture, 'shares' | 'instances'>;
+
+/** Looks until all is at rest, as far as Hawser's own words go; false when it is not by then. */
+export async function untilAtRest(look: () => Promise<Words>, limitMs: number): Promise<boolean> {
+  const deadline = Date.now() + limitMs;
+  for (;;) {
+    const words = await look();
+    if (findUnrest({ ...words, holdings: {}, guests: [] }).length === 0) return true;
+    if (Date.now() > deadline) return false;
+    await sleep(100);
+  }
+}

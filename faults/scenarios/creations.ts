@@ -12,10 +12,19 @@ const forgetServer = async ({ hawser, lane }: Stage): Promise<void> => {
   if (status.name === 'RUNNING') await handle.terminate('shall be looked for again');
 };
 
+const createNfsShare = (stage: Stage) => createShare(stage, stage.share, 'NFS');
+
+/** The first share of a network. */
+const setUp: Omit<Scenario, 'name'> = {
+  like: 'createShare',
+  onInstance: false,
+  operate: createNfsShare,
+};
+
 export const creations: Scenario[] = [
   {
     name: 'createShare-nfs',
-    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+    operate: createNfsShare,
   },
   {
     name: 'createShare-cifs',
@@ -37,27 +46,18 @@ export const creations: Scenario[] = [
       stage.data.set(stage.share, stage.data.get(origin) ?? '');
     },
   },
-  {
-    name: 'setUpServiceInstance',
-    like: 'createShare',
-    onInstance: false,
-    operate: (stage) => createShare(stage, stage.share, 'NFS'),
-  },
+  { name: 'setUpServiceInstance', ...setUp },
   {
     name: 'setUpServiceInstance-tenant',
-    like: 'createShare',
     layout: 'tenant',
     beyond: ['createShare-nfs', 'setUpServiceInstance'],
-    onInstance: false,
-    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+    ...setUp,
   },
   {
     name: 'setUpServiceInstance-from-volume',
-    like: 'createShare',
     layout: 'volume',
     beyond: ['createShare-nfs', 'setUpServiceInstance'],
-    onInstance: false,
-    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+    ...setUp,
   },
   {
     name: 'getCommonServer',
@@ -65,6 +65,6 @@ export const creations: Scenario[] = [
     layout: 'existing',
     beyond: ['createShare-nfs'],
     prepare: forgetServer,
-    operate: (stage) => createShare(stage, stage.share, 'NFS'),
+    operate: createNfsShare,
   },
 ];

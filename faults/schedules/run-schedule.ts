@@ -13,7 +13,7 @@ import { compareWithModel } from './compare.js';
 import { Model } from './model.js';
 import { patiently } from './patiently.js';
 import type { Schedule } from './plan.js';
-import { runStep, untilAtRest } from './run-step.js';
+import { runStep, comesToRest } from './run-step.js';
 import type { Weather } from './weather.js';
 
 export interface ScheduleVerdict {
@@ -100,7 +100,7 @@ interface Ended {
 
 async function judge({ place, stage, model, began }: Ended): Promise<Finding[]> {
   const { bench, lane } = place;
-  if (!(await untilAtRest(place, 20_000))) {
+  if (!(await comesToRest(place, 20_000))) {
     return [{ outcome: 'stuck', text: 'Hawser came to no rest' }];
   }
   const picture = await patiently(() => takePicture(bench, lane));

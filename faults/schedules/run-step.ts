@@ -3,7 +3,7 @@ import { OperationFailed, TemporalUnreachable } from '../../client/index.js';
 import { reboot } from '../events.js';
 import type { Finding } from '../findings.js';
 import type { Event } from '../kinds.js';
-import { isAtRest } from '../oracles/rest.js';
+import { untilAtRest } from '../oracles/rest.js';
 import { entitiesOf } from '../picture.js';
 import type { Place } from '../place.js';
 import type { Stage } from '../scenario.js';
@@ -141,17 +141,11 @@ async function outcomeOf(
         return error instanceof Error ? error : new Error(String(error));
       }
       wordLost = true;
-      await untilAtRest(run.place, 30_000);
+      await comesToRest(run.place, 30_000);
     }
   }
 }
 
 /** False when the lane came to no rest in that time. */
-export async function untilAtRest({ bench, lane }: Place, patienceMs: number): Promise<boolean> {
-  const deadline = Date.now() + patienceMs;
-  for (;;) {
-    if (isAtRest(await patiently(() => entitiesOf(bench, lane)))) return true;
-    if (Date.now() > deadline) return false;
-    await sleep(100);
-  }
-}
+export const comesToRest = ({ bench, lane }: Place, patienceMs: number): Promise<boolean> =>
+  untilAtRest(() => patiently(() => entitiesOf(bench, lane)), patienceMs);

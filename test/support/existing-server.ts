@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cloudConfig } from '../../activities/compute.js';
 import { undoneOnFailure, type UndoStack } from '../../dev/undo-stack.js';
 import type { Cloud } from '../../openstack/index.js';
 import type { HostKey } from '../../ssh/host-key.js';
@@ -53,7 +54,7 @@ export async function bootExistingServer(
       portIds: [portId],
       keyName: name,
       configDrive: true,
-      userData: userData(keys.hostKey),
+      userData: cloudConfig(keys.hostKey),
     });
     undo.push(async () => {
       await compute.deleteServer(serverId);
@@ -97,10 +98,4 @@ async function makePort({ network: neutron }: Cloud, undo: UndoStack): Promise<s
   });
   undo.push(() => neutron.deletePort(port.id));
   return port.id;
-}
-
-/** JSON is YAML: cloud-init and the service image's own script read both. */
-function userData({ privateKey, publicKey }: HostKey): string {
-  const keys = { ed25519_private: privateKey, ed25519_public: publicKey };
-  return `#cloud-config\n${JSON.stringify({ ssh_deletekeys: true, ssh_keys: keys })}\n`;
 }

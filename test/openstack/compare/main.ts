@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
+import { median } from '../../../bench/statistics.js';
 import type { Contender, ExistingExport, Protocol } from './contender.js';
 import { startHawser } from './hawser.js';
 import { prepareExport } from './existing-export.js';
@@ -140,8 +141,5 @@ function tableOf(times: Times, contenders: Contender[]): InstanceType<typeof Tab
   }
   return table;
 }
-
-const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 await main(cloudsYaml);
