@@ -5,7 +5,8 @@ import { passing, permanent } from './failures.js';
 import { hostScript, numbersIn } from './host-script.js';
 import { powerOf } from './server-off.js';
 import { exportClients, type Access } from './nfs-exports.js';
-import { shareName } from './share-paths.js';
+import type { ExistingVolume } from './existing-volumes.js';
+import { deviceSerial, shareName } from './share-paths.js';
 
 export type ExistingShareActivities = ReturnType<typeof createExistingShareActivities>;
 
@@ -105,13 +106,29 @@ export function createExistingShareActivities(backends: Backends) {
      * Makes the file system the share's: our line in fstab, our file of exports to these clients instead of its
      * entries elsewhere, all at once for clients. Safe to repeat. `ManageInvalidShare` if it is another share's.
      */
-    async takeOverShare({ host, shareId, existing, rules }: TakeOver & { rules: Access[] }) {
+    async takeOverShare({
+      host,
+      shareId,
+      existing,
+      volume,
+      rules,
+    }: TakeOver & { volume?: Pick<ExistingVolume, 'volumeId'> | null; rules: Access[] }) {
       const { options } = backends(host.backend);
       const clients = exportClients(rules, options).map((client) => client.join(' '));
       const { path, uuid, type, section, entries } = existing;
       const exported = section === null ? clients.join('\n') : '';
       await refusedAsInvalid(
-        takeOver(host, shareId, shareName(shareId), path, uuid, type, exported, ...flat(entries)),
+        takeOver(
+          host,
+          shareId,
+          shareName(shareId),
+          path,
+          volume ? deviceSerial(volume.volumeId) : '-',
+          uuid,
+          type,
+          exported,
+          ...flat(entries),
+        ),
       );
     },
 

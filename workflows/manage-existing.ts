@@ -96,7 +96,7 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
     await tellShare(takenOver);
     // Of two shares that are asked for at once, the lock on the instance decides which of them it is.
     await takeOverShare.executeWithOptions(step(`take over ${path} on ${host.address}`), [
-      { host, shareId, existing, rules },
+      { host, shareId, existing, volume, rules },
     ]);
     if (volume) {
       await claimVolume.executeWithOptions(step(`name and mark volume ${volume.volumeId}`), [

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # mount-share SHARE-ID SERIAL PATH FSTYPE WAIT-SECONDS [MODE]
-# Mounts the device now and, by its UUID, at each boot; the root of a new file system gets its MODE.
+# Mounts the device now and at each boot; the root of a new file system gets its MODE.
 root=${HAWSER_ROOT:-}
-share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 mode=${6:-}
+share=$1 disk=/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 mode=${6:-}
+device=$root$disk
 fstab=$root/etc/fstab
 
 await_device "$device" "$wait"
@@ -14,8 +15,8 @@ if [[ -n $mounted && $(readlink -f "$mounted") != $(readlink -f "$device") ]]; t
   exit 65
 fi
 
-uuid=$(blkid --probe --match-tag UUID --output value "$device")
-line="UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2"
+# Not by UUID: a copy that a snapshot began has the same one until it is renewed.
+line="$disk $path $fstype defaults,nofail,x-hawser.share=$share 0 2"
 
 mkdir --parents "$root/run/lock"
 exec 9>"$root/run/lock/hawser-fstab"
@@ -32,6 +33,5 @@ resize=$root/run/lock/hawser-resize-$2
 
 mkdir --parents "$root$path"
 sync "$root${path%/*}"
-# By the device: a copy that a snapshot began may still have the same UUID.
 [[ -n $mounted ]] || mount -t "$fstype" "$device" "$root$path"
 [[ -z $mode ]] || chmod "$mode" "$root$path"

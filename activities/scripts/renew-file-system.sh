@@ -23,7 +23,8 @@ if [[ $known == "$label" ]]; then
   echo "ready $type"
   exit
 fi
-# It bears the UUID of the share that it was copied from: a boot in between may have taken it for that.
+# It bears the UUID of the share that it was copied from: a boot in between may have taken it for that, by a line that
+# somebody else wrote to fstab.
 if mounted=$(findmnt --noheadings --output TARGET --source "$device"); then
   echo "the device with serial $1 is mounted at $mounted; unmount it, or reboot the server" >&2
   exit 75
@@ -33,7 +34,6 @@ status=0
 e2fsck -f -y "$device" >&2 || status=$?
 # From 4 on something is wrong still.
 ((status < 4)) || exit 75
-# At once: until then it may be taken for the share that it was copied from.
 tune2fs -U random "$device" >&2
 
 blocks='' block_size=''

@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# take-over-share SHARE-ID NAME PATH UUID FSTYPE CLIENTS [FILE ENTRY]...
+# take-over-share SHARE-ID NAME PATH SERIAL UUID FSTYPE CLIENTS [FILE ENTRY]...
 # Makes a mounted file system the share's: its line in fstab, and its exports to CLIENTS (lines "CLIENT rw|ro SQUASH") in a
-# file of its own instead of the ENTRY of each FILE. What is exported stays exported throughout.
+# file of its own instead of the ENTRY of each FILE. What is exported stays exported throughout. SERIAL is - for a file
+# system on no volume.
 root=${HAWSER_ROOT:-}
-share=$1 name=$2 path=$3 uuid=$4 fstype=$5 clients=$6
-shift 6
+share=$1 name=$2 path=$3 disk=/dev/disk/by-id/virtio-$4 uuid=$5 fstype=$6 clients=$7
+[[ $4 != - ]] || disk=UUID=$uuid
+shift 7
 fstab=$root/etc/fstab
 
 # A file's text without an entry, and without the line ends that it ends with; what is not there counts as taken out.
@@ -21,9 +23,9 @@ flock 9
 
 kept=''
 while IFS= read -r line || [[ -n $line ]]; do
-  read -r spec target _ options <<<"$line" || :
+  read -r source target _ options <<<"$line" || :
   [[ $target != /* ]] || target=$(realpath --canonicalize-missing -- "$root${target#"$root"}")
-  if [[ $spec != \#* && ($target == "$root$path" || $spec == "UUID=$uuid") ]]; then
+  if [[ $source != \#* && ($target == "$root$path" || $source == "UUID=$uuid" || $source == "$disk") ]]; then
     if [[ $options =~ x-hawser\.share=([^, ]+) && ${BASH_REMATCH[1]} != "$share" ]]; then
       echo "$path is share ${BASH_REMATCH[1]} already" >&2
       exit 65
@@ -32,7 +34,7 @@ while IFS= read -r line || [[ -n $line ]]; do
   fi
   kept+=$line$'\n'
 done <"$fstab"
-replace "$fstab" "${kept}UUID=$uuid $path $fstype defaults,nofail,x-hawser.share=$share 0 2"$'\n'
+replace "$fstab" "${kept}$disk $path $fstype defaults,nofail,x-hawser.share=$share 0 2"$'\n'
 
 if [[ -n $clients ]]; then
   mkdir --parents "$root/etc/exports.d"

@@ -137,6 +137,26 @@ test('a copy whose files do not fit is refused, with the size that they need, an
   await bench.steps.renewFileSystem({ ...copy, sizeGib: 2 });
 });
 
+test('a boot mounts the source, and not a copy that still has its UUID, whichever device comes first', async () => {
+  const serverId = host.serverId;
+  await bench.onHost(host, 'umount "$r$1"', pathOf(source));
+  for (const { volumeId } of [source, copy]) {
+    await bench.steps.detachVolume({ ...bench, serverId, volumeId });
+  }
+  for (const { volumeId } of [copy, source]) {
+    await bench.steps.attachVolume({ ...bench, serverId, volumeId });
+  }
+  await bench.onHost(host, 'mount -a');
+  const mounted = await bench.onHost(
+    host,
+    '[[ $(findmnt -no SOURCE "$r$1") -ef "$r/dev/disk/by-id/virtio-$2" ]] && echo source',
+    pathOf(source),
+    serial(source),
+  );
+  expect(mounted).toBe('source\n');
+  await bench.steps.renewFileSystem({ ...copy, sizeGib: 3 });
+});
+
 test('a copy that is mounted is left alone, and where it is mounted is said', async () => {
   const device = '"$r/dev/disk/by-id/virtio-$1"';
   await bench.onHost(host, `mkdir -p "$r/mnt/odd" && mount ${device} "$r/mnt/odd"`, serial(copy));

@@ -66,7 +66,7 @@ describe('NFS', () => {
     ['has lost its line in fstab', 'sed -i /x-hawser/d "$r/etc/fstab"', ['fstab'], true],
     [
       'has a line in fstab for another file system',
-      'sed -i s/UUID=/UUID=0/ "$r/etc/fstab"',
+      'sed -i s/virtio-/virtio-0/ "$r/etc/fstab"',
       ['fstab'],
       true,
     ],
@@ -129,6 +129,7 @@ describe('NFS', () => {
   });
 
   test('a file system on no volume of ours is looked at where it is mounted', async () => {
+    await onHost('sed -i "s|^\\S* $1 |UUID=$(findmnt -no UUID "$r$1") $1 |" "$r/etc/fstab"');
     const seen = await bench.steps.inspectShare({
       ...at(),
       protocol: 'NFS',

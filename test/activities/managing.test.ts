@@ -58,8 +58,13 @@ const exported = async () => {
 };
 const look = (protocol: 'NFS' | 'CIFS' = 'NFS', where = path) =>
   bench.steps.inspectExistingShare({ host, protocol, where });
-const take = (existing: ExistingShare, rules: { to: string; level: 'rw' | 'ro' }[]) =>
-  bench.steps.takeOverShare({ host, shareId, existing, rules });
+const take = (
+  existing: ExistingShare,
+  rules: { to: string; level: 'rw' | 'ro' }[],
+  volume: { volumeId: string } | null = { volumeId },
+) => bench.steps.takeOverShare({ host, shareId, existing, volume, rules });
+const lineOf = (disk: string) =>
+  `${disk} ${path} ext4 defaults,nofail,x-hawser.share=${shareId} 0 2`;
 
 describe('NFS', () => {
   const clients = '10.0.0.5(rw,no_root_squash,sync,no_subtree_check) 10.0.0.0/24(ro,sync,insecure)';
@@ -107,12 +112,10 @@ describe('NFS', () => {
       await take(found, rules);
       expect(await exported(), round).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
       const now = await files();
-      expect(now, round).toContain(
-        `UUID=${found.uuid} ${path} ext4 defaults,nofail,x-hawser.share=${shareId} 0 2`,
-      );
+      expect(now, round).toContain(lineOf(`/dev/disk/by-id/virtio-${deviceSerial(volumeId)}`));
       expect(now, round).not.toContain(written);
       expect(now, round).toContain(other);
-      expect(now.split(found.uuid), round).toHaveLength(2);
+      expect(now, round).not.toContain(found.uuid);
     }
     const location = { volumeId, path, exportName: 'old', fileSystem: 'ext4' as const };
     await bench.steps.applyNfsExports({ host, shareId, location, rules });
@@ -124,6 +127,20 @@ describe('NFS', () => {
       expect(await exported(), round).toEqual(['10.0.0.0/24 ro', '10.0.0.5 rw']);
     }
     expect(await look()).toEqual(found);
+  });
+
+  test('on no volume of its own it is mounted by its UUID, as before', async () => {
+    await bench.onHost(host, exportByHand, path, clients);
+    const found = await look();
+    await take(found, rules, null);
+    expect(await files()).toContain(lineOf(`UUID=${found.uuid}`));
+    const at = { host, shareId, protocol: 'NFS' as const, rules };
+    const location = { volumeId: null, path, exportName: 'old', fileSystem: 'ext4' as const };
+    await bench.steps.applyNfsExports({ host, shareId, location, rules });
+    expect(await bench.steps.inspectShare({ ...at, location, volumeId: null })).toEqual({
+      drift: [],
+      mounted: true,
+    });
   });
 
   test('an export that stands in no file is taken over, and given back too', async () => {

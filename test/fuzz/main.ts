@@ -57,7 +57,7 @@ const lines = [
     results.toSorted((a, b) => a.name.localeCompare(b.name)),
   ),
   `${total} inputs from seed ${seed}`,
-  ...(status === 0 ? [] : [`Again with: npm run fuzz -- --runs ${runs} --seed ${seed}`]),
+  ...(status === 0 ? [] : [`Again with: npm run fuzz -- --runs ${runs} --seed=${seed}`]),
 ];
 process.stdout.write(`${lines.join('\n')}\n`);
 process.exitCode = status ?? 1;

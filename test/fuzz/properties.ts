@@ -72,7 +72,7 @@ async function judge<T>(
   const { errorInstance: cause, counterexample, counterexamplePath: path } = outcome;
   throw new Error(
     `${name} does not hold for ${fc.stringify(counterexample?.[0])}: ${cause instanceof Error ? cause.message : String(cause)}\n` +
-      `Again with: npm run fuzz -- --runs ${runs} --seed ${seed} (path ${path})`,
+      `Again with: npm run fuzz -- --runs ${runs} --seed=${seed} (path ${path})`,
     { cause },
   );
 }
