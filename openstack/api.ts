@@ -17,7 +17,7 @@ export type Api = ReturnType<typeof createApi>;
  * "Not there" is believed when it is said twice. It ends attempts, and what is gone is not undone: one API server behind a
  * balancer that lags or errs for a moment must not decide that.
  */
-async function saidTwice<T>(look: () => Promise<T>): Promise<T> {
+export async function saidTwice<T>(look: () => Promise<T>): Promise<T> {
   try {
     return await look();
   } catch (error) {

@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { unlessNotFound } from './errors.js';
-import { listAll } from './paging.js';
+import { createApi, saidTwice } from './api.js';
 import { path } from './query.js';
 import type { Requester } from './session.js';
 
@@ -49,23 +48,24 @@ export type Images = ReturnType<typeof createImages>;
 /** Glance. `find*` may return nothing, `get*` throws, `delete*` of what is gone is success. */
 export function createImages(requester: Requester) {
   const service = 'image';
+  const api = createApi(requester, service);
 
   return {
     getImage: async (id: string): Promise<Image> =>
-      requester.request({
-        service,
-        method: 'GET',
-        path: path`/images/${id}`,
-        schema: imageSchema,
-      }),
+      saidTwice(() =>
+        requester.request({
+          service,
+          method: 'GET',
+          path: path`/images/${id}`,
+          schema: imageSchema,
+        }),
+      ),
 
     /** All images of exactly this name that the project can see: names are not unique. */
-    findImages: async ({ name }: { name: string }): Promise<Image[]> => {
-      const call = { service, path: '/images', query: { name } } as const;
-      return (await listAll(requester, call, 'images', imageSchema)).filter(
+    findImages: async ({ name }: { name: string }): Promise<Image[]> =>
+      (await api.list('/images', 'images', imageSchema, { name })).filter(
         (image) => image.name === name,
-      );
-    },
+      ),
 
     /** Makes an image without data, `queued`. NOT safe to repeat: a second call makes a second image. */
     createImage: async (image: NewImage): Promise<Image> =>
@@ -100,9 +100,7 @@ export function createImages(requester: Requester) {
       }),
 
     deleteImage: async (id: string): Promise<void> => {
-      await unlessNotFound(
-        requester.send({ service, method: 'DELETE', path: path`/images/${id}` }),
-      );
+      await api.remove(path`/images/${id}`);
     },
   };
 }

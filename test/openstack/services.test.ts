@@ -63,6 +63,27 @@ describe('a thing', () => {
     expect(asked).toBe(2);
   });
 
+  test('of Glance, too, is there, and so are its lists', async () => {
+    const id = '1';
+    const image = {
+      id,
+      status: 'active',
+      visibility: 'public',
+      created_at: '2026-11-22T10:00:00Z',
+    };
+    const asked = new Map<string, number>();
+    const secondTime = (path: string, json: object) =>
+      fake.on(`GET ${path}`, () => {
+        asked.set(path, (asked.get(path) ?? 0) + 1);
+        return asked.get(path) === 1 ? { status: 404, json: gone } : { json };
+      });
+    secondTime('/image/v2/images/1', image);
+    secondTime('/image/v2/images', { images: [{ ...image, name: 'debian' }] });
+    expect(await cloud.image.getImage(id)).toMatchObject({ id });
+    expect(await cloud.image.findImages({ name: 'debian' })).toMatchObject([{ id }]);
+    expect([...asked.values()]).toEqual([2, 2]);
+  });
+
   test('is gone when the service says so twice', async () => {
     fake.on(`GET ${SERVERS}/s1`, { status: 404, json: gone });
     expect(await cloud.compute.findServer('s1')).toBeUndefined();
