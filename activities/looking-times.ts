@@ -11,10 +11,13 @@ const GROWTH = 1.3;
 export class LookingTimes {
   readonly #expected = new Map<string, number>();
 
-  /** `kind` is what takes about as long each time, such as `create a volume` of one backend. */
-  remember(kind: string, ms: number): void {
+  /**
+   * `kind` is what takes about as long each time, such as `create a volume` of one backend; it was done `pauses` after it
+   * began.
+   */
+  remember(kind: string, ms: number, pauses: number): void {
     // Done when it was first looked at: nobody knows for how long.
-    const sooner = ms < (this.#expected.get(kind) ?? 0);
+    const sooner = pauses === 1 || ms < (this.#expected.get(kind) ?? 0);
     this.#expected.set(kind, sooner ? ms * 0.85 : ms);
   }
 

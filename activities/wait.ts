@@ -28,13 +28,14 @@ export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
   let watchedMs = before;
   let last = Date.now();
   let known = '';
+  let paused = 0;
   const pauses = times.pauses(wait.kind, before);
   for (;;) {
     const seen = await wait.look();
     if (wait.done(seen)) {
       // What was there at once, or was watched by another worker before, says nothing of how long it takes.
-      if (known !== '' && before === 0) {
-        times.remember(wait.kind, watchedMs + Date.now() - last);
+      if (paused > 0 && before === 0) {
+        times.remember(wait.kind, watchedMs + Date.now() - last, paused);
       }
       return seen;
     }
@@ -51,6 +52,7 @@ export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
     if (state !== known) log.info(`${wait.what} is ${state}, waiting`);
     known = state;
     reportProgress({ state, watchedMs });
+    paused += 1;
     await sleep(pauses.next().value);
   }
 }

@@ -8,6 +8,9 @@ import type { UndoStack } from '../dev/undo-stack.js';
 import { CloudControl } from '../faults/control.js';
 import { latencyArguments } from './latencies.js';
 
+/** The original's commands know no other root than their host's own. */
+const rooted = ['--rooted'];
+
 export const backend = 'generic';
 export const shareNetwork = 'demo-net/demo-subnet';
 
@@ -20,14 +23,22 @@ export interface Bench {
   project: string;
 }
 
-export async function openBench(undo: UndoStack, { workers = 1 } = {}): Promise<Bench> {
+interface BenchOptions {
+  workers?: number;
+  /** Default: `simulated`, for which the original is made too. */
+  hosts?: 'simulated' | 'qemu';
+}
+
+export async function openBench(
+  undo: UndoStack,
+  { workers = 1, hosts = 'simulated' }: BenchOptions = {},
+): Promise<Bench> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hawser-bench-'));
   undo.push(() => rm(stateDir, { recursive: true, force: true }));
   const environment = await startEnvironment({
     stateDir,
     workers,
-    // The original's commands know no other root than their host's own.
-    cloud: { hosts: 'simulated', arguments: ['--rooted', ...latencyArguments()] },
+    cloud: { hosts, arguments: [...(hosts === 'simulated' ? rooted : []), ...latencyArguments()] },
   });
   undo.push(() => environment.stop());
   const control = new CloudControl(environment.cloudUrl);

@@ -18,10 +18,15 @@ export interface Operation {
   name: string;
   /** What the cloud and the fewest commands take, one after the other where they must be. */
   criticalPathMs: number;
+  /** The share that it is done to, where it is not the one of its turn. */
+  of?: (share: string) => string;
   hawser: (turn: Turn) => Promise<unknown>;
   /** Undefined for what the original does not do. */
   original?: (turn: Turn) => Command[];
 }
+
+/** The share made from its snapshot. */
+export const copyOf = (share: string): string => `${share}-copy`;
 
 const client = '10.20.0.7';
 const snapshot = 'snap';
@@ -104,18 +109,19 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
   },
   {
     name: `${protocol} share created from a snapshot`,
+    of: copyOf,
     // Made a file system of its own, mounted and exported.
     criticalPathMs: attached + commands(3),
     hawser: async ({ bench: { hawser }, share }) => {
       const fromSnapshot = { shareId: share, snapshotId: snapshot };
-      const id = `${share}-copy`;
+      const id = copyOf(share);
       await hawser.createShare({ id, protocol, shareNetwork, fromSnapshot });
       await hawser.waitForShare(id);
     },
     original: ({ share, server }) => [
       {
         command: 'createShare',
-        share: uuid(`${share}-copy`),
+        share: uuid(copyOf(share)),
         server,
         protocol,
         size: 2,
@@ -155,9 +161,10 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
   },
   {
     name: `${protocol} copy deleted`,
+    of: copyOf,
     criticalPathMs: commands(2) + inRow('volume.detach', 'volume.delete'),
-    hawser: (turn) => remove({ ...turn, share: `${turn.share}-copy` }),
-    original: ({ share }) => [{ command: 'deleteShare', share: uuid(`${share}-copy`) }],
+    hawser: (turn) => remove({ ...turn, share: copyOf(turn.share) }),
+    original: ({ share }) => [{ command: 'deleteShare', share: uuid(copyOf(share)) }],
   },
 ];
 

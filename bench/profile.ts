@@ -1,0 +1,108 @@
+/** Where the time of operations goes, from the histories of its workflows: npm run bench:profile */
+import { randomUUID } from 'node:crypto';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { createUndoStack } from '../dev/undo-stack.js';
+import { shareWorkflowId } from '../workflows/model.js';
+import { openBench, type Bench } from './hawser.js';
+import { historiesSince } from './histories.js';
+import { firstShare, lifeOf, type Operation, type Turn } from './operations.js';
+import { spreadOf } from './statistics.js';
+import { kinds, timeLineOf, type TimeLine } from './time-line.js';
+
+interface Flags {
+  rounds: number;
+  operation: string;
+  protocol: 'NFS' | 'CIFS';
+  hosts: 'simulated' | 'qemu';
+}
+
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('It has to be a number from 1 on.');
+};
+
+const flags = new Command('bench:profile')
+  .description('tells where the time of operations goes')
+  .option('--rounds <number>', 'how often it is measured', positive, 7)
+  .option(
+    '--operation <words>',
+    'part of their names in `npm run bench`; all with nothing in it',
+    'created on a ready',
+  )
+  .addOption(new Option('--protocol <name>').choices(['NFS', 'CIFS']).default('NFS'))
+  .addOption(new Option('--hosts <kind>').choices(['simulated', 'qemu']).default('simulated'))
+  .parse()
+  .opts<Flags>();
+
+interface Profile {
+  wallMs: number;
+  line: TimeLine;
+}
+
+async function main(): Promise<void> {
+  const operations = lifeOf(flags.protocol);
+  const wanted = operations.filter(({ name }) => name.includes(flags.operation));
+  if (wanted.length === 0) {
+    const names = operations.map(({ name }) => `  ${name}`).join('\n');
+    throw new Error(`No operation is called "${flags.operation}"; there are\n${names}`);
+  }
+  const undo = createUndoStack();
+  const end = () => void undo.undoAll().finally(() => process.exit(143));
+  process.once('SIGINT', end).once('SIGTERM', end);
+  try {
+    const bench = await openBench(undo, { hosts: flags.hosts });
+    const turn = (share: string): Turn => ({
+      bench,
+      share,
+      server: randomUUID(),
+      tenant: { network: '', subnet: '' },
+    });
+    await firstShare.hawser(turn('first'));
+    const profiles = new Map(wanted.map((operation) => [operation, new Array<Profile>()]));
+    for (let round = 1; round <= flags.rounds; round += 1) {
+      for (const operation of operations) {
+        const profile = await profileOf(bench, operation, turn(`round-${round}`));
+        profiles.get(operation)?.push(profile);
+      }
+    }
+    for (const [operation, measured] of profiles) tell(operation, measured);
+  } finally {
+    await undo.undoAll();
+  }
+}
+
+async function profileOf({ hawser }: Bench, operation: Operation, turn: Turn): Promise<Profile> {
+  const from = Date.now();
+  await operation.hawser(turn);
+  const to = Date.now();
+  const share = operation.of?.(turn.share) ?? turn.share;
+  const histories = await historiesSince(hawser, shareWorkflowId(share), from);
+  return { wallMs: to - from, line: timeLineOf(histories, { from, to }) };
+}
+
+function tell({ name, criticalPathMs }: Operation, profiles: Profile[]): void {
+  const steps = new Table({ style: plain, head: [name, 'begins after ms', 'takes ms', 'min–max'] });
+  const first = profiles[0]?.line.steps ?? [];
+  for (const [index, step] of first.entries()) {
+    const same = profiles.flatMap(({ line }) => line.steps[index] ?? []);
+    const took = spreadOf(same.map(({ ms }) => ms));
+    const { median: after } = spreadOf(same.map(({ afterMs }) => afterMs));
+    steps.push([step.name, after, took.median, `${took.min}–${took.max}`]);
+  }
+  const shares = new Table({ style: plain, head: ['of this', 'ms', 'min–max'] });
+  const row = (words: string, of: (profile: Profile) => number) => {
+    const { median, min, max } = spreadOf(profiles.map(of));
+    shares.push([words, median, `${min}–${max}`]);
+  };
+  for (const kind of kinds) row(kind, ({ line }) => line.shares[kind]);
+  row('all', ({ wallMs }) => wallMs);
+  process.stdout.write(
+    `${steps.toString()}\n${shares.toString()}\nWhat no driver can do without takes ${criticalPathMs} ms of it.\n\n`,
+  );
+}
+
+const plain = { head: [], border: [] };
+
+await main();
