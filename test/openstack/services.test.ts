@@ -72,10 +72,10 @@ describe('a thing', () => {
       created_at: '2026-11-22T10:00:00Z',
     };
     const asked = new Map<string, number>();
-    const secondTime = (path: string, json: object) =>
-      fake.on(`GET ${path}`, () => {
-        asked.set(path, (asked.get(path) ?? 0) + 1);
-        return asked.get(path) === 1 ? { status: 404, json: gone } : { json };
+    const secondTime = (url: string, json: object) =>
+      fake.on(`GET ${url}`, () => {
+        asked.set(url, (asked.get(url) ?? 0) + 1);
+        return asked.get(url) === 1 ? { status: 404, json: gone } : { json };
       });
     secondTime('/image/v2/images/1', image);
     secondTime('/image/v2/images', { images: [{ ...image, name: 'debian' }] });
