@@ -1,9 +1,9 @@
 import { Client } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { backendsOf, type Backend } from '../activities/backend.js';
-import { taskQueue } from '../workflows/model.js';
+import { taskQueue, waitingTaskQueue } from '../workflows/model.js';
 import { closeBackend } from './backends.js';
 import { findCommonServer } from './common-server.js';
 import { ConfigError, loadConfig } from './config.js';
@@ -16,7 +16,10 @@ import { registerSearchAttributes } from './register-search-attributes.js';
 import { loadWorkflowBundle } from './workflow-bundle.js';
 import { scheduleSweeping } from './sweep-schedule.js';
 
-export interface WorkerOptions {
+/** Of each backend; they only hold a promise and send a heartbeat. */
+const WAITING_AT_ONCE = 2000;
+
+export interface RunOptions {
   configPath: string;
   /** Serves these backends only, and reads no others; without it, all of the configuration. */
   backends?: string[] | undefined;
@@ -30,7 +33,7 @@ export interface WorkerOptions {
  * Runs a worker for each backend of the configuration until `signal` aborts. Rejects with a `ConfigError`
  * that lists all mistakes, in the file and in what it names, or with `TemporalUnreachable`, before any work is taken.
  */
-export async function runWorker(options: WorkerOptions): Promise<void> {
+export async function runWorker(options: RunOptions): Promise<void> {
   const { configPath, signal } = options;
   const log = installLogger();
   const configs = loadConfig(configPath, options.backends);
@@ -97,22 +100,30 @@ async function createWorkers(
 ): Promise<Worker[]> {
   const workflowBundle = await loadWorkflowBundle();
   const activities = createActivities(backendsOf(backends), temporal);
+  const shared: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace,
+    activities,
+    interceptors: { activity: [activityInterceptors] },
+    // A heartbeat is sent each second, a dead worker is missed after four, and one that stalls for less is not.
+    maxHeartbeatThrottleInterval: '1s',
+    shutdownGraceTime: '10s',
+  };
   return Promise.all(
-    backends.map(({ name }) =>
+    backends.flatMap(({ name }) => [
       Worker.create({
-        connection,
-        namespace,
+        ...shared,
         taskQueue: taskQueue(name),
         workflowBundle,
-        activities,
-        interceptors: { activity: [activityInterceptors] },
-        // A heartbeat is sent each second, a dead worker is missed after four, and one that stalls for less is not.
-        maxHeartbeatThrottleInterval: '1s',
         // A dead worker's workflows are wanted elsewhere at once; the default waits 10 s for it.
         stickyQueueScheduleToStartTimeout: '1s',
-        shutdownGraceTime: '10s',
       }),
-    ),
+      Worker.create({
+        ...shared,
+        taskQueue: waitingTaskQueue(taskQueue(name)),
+        maxConcurrentActivityTaskExecutions: WAITING_AT_ONCE,
+      }),
+    ]),
   );
 }
 

@@ -27,7 +27,7 @@ import {
   type ShareNetwork,
   type ShareRequest,
 } from './model.js';
-import { step } from './step.js';
+import { step, waitingStep } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
 
 const { resolveShareNetwork } = proxyActivities<NetworkActivities>(cloudCall);
@@ -164,7 +164,7 @@ async function joinAnInstance(
       : commonInstanceId(backend);
     onFailure(() => leaveServiceInstance({ backend, instanceId, shareId }));
     const joined = await joinServiceInstance.executeWithOptions(
-      step(`join service instance ${instanceId}`),
+      waitingStep(`join service instance ${instanceId}`),
       [{ backend, instanceId, shareNetwork, shareId, sizeGib }],
     );
     if ('full' in joined) {

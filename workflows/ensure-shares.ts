@@ -5,7 +5,7 @@ import { fewAtATime } from './few-at-a-time.js';
 import type { EnsureReport, Problem, ShareOutcome } from './model.js';
 import { problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
-import { step } from './step.js';
+import { step, waitingStep } from './step.js';
 
 const { listInstancesWithShares, listSharesOn } = proxyActivities<EnsuringActivities>({
   ...promptLook,
@@ -62,7 +62,7 @@ async function ensureSharesOn(instanceId: string): Promise<InstanceReport> {
   const shares = await listSharesOn.executeWithOptions(step(`list the shares on ${instanceId}`), [
     { instanceId },
   ]);
-  const found = await ensureOneInstance.executeWithOptions(step(`look at ${instanceId}`), [
+  const found = await ensureOneInstance.executeWithOptions(waitingStep(`look at ${instanceId}`), [
     { instanceId },
   ]);
   if (found && 'notNow' in found) {
@@ -86,7 +86,7 @@ async function ensureShareOf(
   instanceProblem: Problem | null,
 ): Promise<ShareOutcome> {
   try {
-    return await ensureOneShare.executeWithOptions(step(`ensure share ${shareId}`), [
+    return await ensureOneShare.executeWithOptions(waitingStep(`ensure share ${shareId}`), [
       { shareId, whenBusy: 'refuse', instanceProblem },
     ]);
   } catch (failure) {

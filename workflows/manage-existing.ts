@@ -23,7 +23,7 @@ import {
   type ServiceInstance,
   type ShareLocation,
 } from './model.js';
-import { step } from './step.js';
+import { step, waitingStep } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
 import { exportedName } from './validation.js';
 
@@ -61,7 +61,7 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
     // One undo, not three: while something is left, its instance must stay.
     onFailure(() => giveBack({ shareId, backend, instanceId, takenOver }));
     const joined = await joinForManaging.executeWithOptions(
-      step(`take a place on service instance ${instanceId}`),
+      waitingStep(`take a place on service instance ${instanceId}`),
       [{ backend, instanceId: request.serviceInstance, shareId }],
     );
     if ('full' in joined) {

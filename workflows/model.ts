@@ -363,3 +363,6 @@ export const registeredPrefix = 'hawser.backend.';
 
 /** The task queue that a backend's workers poll. */
 export const taskQueue = (backend: string): string => `hawser-${backend}`;
+
+/** Beside it the one for steps that wait for other workflows; no backend's name has a colon. */
+export const waitingTaskQueue = (own: string): string => `${own}:waiting`;

@@ -7,7 +7,7 @@ import { ensureServiceInstance } from './ensure-service-instance.js';
 import { fewAtATime } from './few-at-a-time.js';
 import type { RebootReport, RebootType, ServiceInstance, ShareOutcome } from './model.js';
 import { failureOf, problemOf } from './problem.js';
-import { step } from './step.js';
+import { step, waitingStep } from './step.js';
 
 const promptCall = { ...cloudCall, scheduleToCloseTimeout: '15m' } as const;
 const { listReboots, rebootServer } = proxyActivities<ComputeActivities>(promptCall);
@@ -82,7 +82,7 @@ async function bootIdIfItAnswers(host: ServiceInstance): Promise<string | null> 
 
 async function ensureShareOf(shareId: string): Promise<ShareOutcome> {
   try {
-    return await ensureOneShare.executeWithOptions(step(`ensure share ${shareId}`), [
+    return await ensureOneShare.executeWithOptions(waitingStep(`ensure share ${shareId}`), [
       { shareId, whenBusy: 'wait', instanceProblem: null },
     ]);
   } catch (failure) {

@@ -7,7 +7,7 @@ import { createPlacementActivities, type PlacementActivities } from '../../activ
 import { createEnsuringActivities, type EnsuringActivities } from '../../activities/ensuring.js';
 import type { Activities } from '../../activities/index.js';
 import type { Backend } from '../../activities/backend.js';
-import { taskQueue } from '../../workflows/model.js';
+import { taskQueue, waitingTaskQueue } from '../../workflows/model.js';
 
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
@@ -28,6 +28,8 @@ export type Steps = Partial<Omit<Activities, keyof PlacementActivities | keyof E
 export async function createRig(
   steps: Steps = {},
   options: Partial<Backend['options']> = {},
+  /** How many steps at a time; default: the SDK's. */
+  slots?: number,
 ): Promise<Rig> {
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
   const client = new Client({ connection });
@@ -44,19 +46,25 @@ export async function createRig(
   );
   const backends = Object.assign(() => fakeBackend(backend, options), { names: [backend] });
   const placement = createPlacementActivities(backends, client);
-  const worker = await Worker.create({
+  const shared = {
     connection,
-    taskQueue: taskQueue(backend),
-    workflowBundle: { code: inject('workflowCode') },
     activities: { ...fakes, ...placement, ...createEnsuringActivities(client) },
+  };
+  const own = taskQueue(backend);
+  const worker = await Worker.create({
+    ...shared,
+    taskQueue: own,
+    workflowBundle: { code: inject('workflowCode') },
+    ...(slots !== undefined && { maxConcurrentActivityTaskExecutions: slots }),
   });
+  const waiting = await Worker.create({ ...shared, taskQueue: waitingTaskQueue(own) });
   return {
     client,
     backend,
     calls,
     run: async (story) => {
       try {
-        return await worker.runUntil(story());
+        return await worker.runUntil(waiting.runUntil(story()));
       } finally {
         await connection.close();
       }

@@ -35,6 +35,17 @@ test('a backend without shares has nothing to ensure', async () => {
   expect(rig.calls).toEqual([]);
 });
 
+test('more shares and instances than a worker has slots for steps are ensured', async () => {
+  const rig = await createRig({}, { max_shares_per_share_server: 2 }, 2);
+  await rig.run(async () => {
+    await makeShares(rig, 6);
+    const { instances } = await run(rig);
+    expect(instances.flatMap(({ shares }) => shares.map(({ result }) => result))).toEqual(
+      Array(6).fill('healthy'),
+    );
+  });
+});
+
 test('each share of each instance is ensured and reported, few at a time on one instance', async () => {
   let atOnce = 0;
   let most = 0;

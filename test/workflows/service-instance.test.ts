@@ -46,6 +46,14 @@ test('shares that come at once wait for one instance, and the next one takes ove
   expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(2);
 });
 
+test('more shares than a worker has slots for steps wait for an instance, which is set up all the same', async () => {
+  const rig = await createRig({}, {}, 2);
+  await rig.run(async () => {
+    const made = await Promise.all(Array.from({ length: 6 }, () => runCreate(rig)));
+    expect(new Set(made.map(({ instance }) => instance.instanceId)).size).toBe(1);
+  });
+});
+
 test('the volume of the first share is made while its instance is being set up', async () => {
   let made = () => {};
   const volume = new Promise<void>((resolve) => (made = resolve));
