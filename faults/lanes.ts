@@ -6,6 +6,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { openCloud } from '../dev/cloud.js';
 import type { BackendOverrides } from '../dev/files.js';
+import { createTenantNetwork } from '../dev/tenant-network.js';
 import type { Cloud } from '../openstack/index.js';
 import { commonInstanceId, serviceInstanceId } from '../workflows/model.js';
 import type { CloudControl } from './control.js';
@@ -173,7 +174,7 @@ export async function openLanes(
     accounts.map(async ({ name, layout, project, password }, at) => {
       const cloud = openCloud(cloudsYaml, name);
       const network = networkOf(name);
-      const subnetId = await makeTenantNetwork(cloud, network, `10.20.${at}.0/24`);
+      const { subnetId } = await createTenantNetwork(cloud, network, `10.20.${at}.0/24`);
       const existing = layout === 'existing';
       if (existing) await bootExistingServer(cloud, network, `${keyFile}.pub`);
       return {
@@ -194,11 +195,3 @@ export async function openLanes(
 const secretPartOf = (privateKey: string): string =>
   privateKey.split('\n').find((line) => line.length > 40 && !line.startsWith('-----')) ??
   privateKey;
-
-async function makeTenantNetwork({ network }: Cloud, name: string, cidr: string): Promise<string> {
-  const { id: networkId } = await network.createNetwork({ name });
-  const subnet = await network.createSubnet({ name, networkId, cidr, ipVersion: 4 });
-  const router = await network.createRouter({ name });
-  await network.addRouterInterface(router.id, { subnetId: subnet.id });
-  return subnet.id;
-}

@@ -11,6 +11,7 @@ import type { Backend } from '../../activities/backend.js';
 import { backendsOf } from '../../activities/backend.js';
 import { createActivities } from '../../activities/index.js';
 import { isEmbedded, openCloud } from '../../dev/cloud.js';
+import { createTenantNetwork, type TenantNetwork } from '../../dev/tenant-network.js';
 import type { Cloud } from '../../openstack/index.js';
 import { generateHostKey } from '../../ssh/host-key.js';
 import { openBackend } from '../../worker/backends.js';
@@ -18,7 +19,6 @@ import { loadConfig } from '../../worker/config.js';
 import type { InstanceHost, ShareNetwork } from '../../workflows/model.js';
 import { benchOf, bootServer, type Bench } from '../support/activities.js';
 import { cloudUnderTest } from '../support/cloud-under-test.js';
-import { createTenantNetwork, type TenantNetwork } from '../support/tenant-network.js';
 
 const target = cloudUnderTest();
 // It has no L2 agent that would plug a host.

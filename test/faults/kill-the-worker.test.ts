@@ -8,8 +8,8 @@ import { HawserClient } from '../../client/index.js';
 import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
+import { createTenantNetwork, type TenantNetwork } from '../../dev/tenant-network.js';
 import type { Cloud } from '../../openstack/index.js';
-import { createTenantNetwork, type TenantNetwork } from '../support/tenant-network.js';
 
 /** A step, and what holds it up for as long as it takes to kill its worker. */
 interface Moment {

@@ -8,8 +8,8 @@ import { HawserClient, type ShareSpec, type ShareView } from '../../client/index
 import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
+import { createTenantNetwork } from '../../dev/tenant-network.js';
 import type { Cloud } from '../../openstack/index.js';
-import { createTenantNetwork } from '../support/tenant-network.js';
 
 /** Backends of their own for what only the configuration can get wrong. */
 const moreBackends = ({ cloudsYaml }: { cloudsYaml: string }) => ({

@@ -9,6 +9,7 @@ import { inject } from 'vitest';
 import { stringify } from 'yaml';
 import { backendsOf, type Backend } from '../../activities/backend.js';
 import { createActivities, type Activities } from '../../activities/index.js';
+import { createTenantNetwork } from '../../dev/tenant-network.js';
 import { loadCloudConfig } from '../../openstack/cloud-config.js';
 import { connectCloud } from '../../openstack/index.js';
 import { generateHostKey } from '../../ssh/host-key.js';
@@ -17,7 +18,6 @@ import { loadConfig } from '../../worker/config.js';
 import { activityInterceptors } from '../../worker/interceptors.js';
 import type { InstanceHost, ServiceInstance, ShareNetwork } from '../../workflows/model.js';
 import { startTestCloud, type TestCloud } from '../devcloud/test-cloud.js';
-import { createTenantNetwork } from './tenant-network.js';
 
 /** One backend of the embedded cloud, with names of its own there. */
 export interface Bench {

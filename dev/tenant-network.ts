@@ -1,7 +1,8 @@
-import type { Cloud } from '../../openstack/index.js';
+import type { Cloud } from '../openstack/index.js';
 
 export interface TenantNetwork {
   name: string;
+  subnetId: string;
   remove(): Promise<void>;
 }
 
@@ -17,6 +18,7 @@ export async function createTenantNetwork(
   await network.addRouterInterface(router.id, { subnetId: subnet.id });
   return {
     name,
+    subnetId: subnet.id,
     remove: async () => {
       await network.removeRouterInterface(router.id, { subnetId: subnet.id });
       await network.deleteRouter(router.id);
