@@ -23,6 +23,7 @@ import { defaultSettings, getSetting, type SettingName } from './settings.js';
  *   DELETE /devcloud/faults               forgets all; /devcloud/faults/{id} one
  *   GET    /devcloud/requests             the recent requests and SSH commands, oldest first; ?since=<number> those after
  *   DELETE /devcloud/requests             forgets them
+ *   GET    /devcloud/requests/counts?project=ID  how many a project made so far, by service, forgotten ones too
  *   GET    /devcloud/holdings?project=ID  everything that belongs to a project or its users, by kind, as it is stored
  *   PUT    /devcloud/servers/{id}/faults  {faults}: the whole set of troubles of a simulated host (see hosts.ts)
  *   POST   /devcloud/ports/{id}/plug      a client machine at that port; answers {command}: prefix words to run there
@@ -48,6 +49,9 @@ export const control = (requests: RequestLog): Service => ({
     app.get('/requests', open, (request) => ({
       requests: requests.since(Number(queryOf(request).get('since') ?? 0)),
     }));
+    app.get('/requests/counts', open, (request) =>
+      requests.countsOf(queryOf(request).get('project') ?? ''),
+    );
     app.delete('/requests', open, (_request, reply) => {
       requests.clear();
       return reply.status(204).send();

@@ -28,6 +28,8 @@ export class RequestLog {
   readonly #log: Logger;
   #entries: Entry[] = [];
   #number = 0;
+  /** By project, then by service. */
+  readonly #counts = new Map<string, Record<string, number>>();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -55,10 +57,18 @@ export class RequestLog {
     this.#log.debug(entry, 'Answered');
     this.#entries.push({ number: this.#number, ...entry });
     if (this.#entries.length > kept) this.#entries.shift();
+    const { project, service } = entry;
+    const counts = this.countsOf(project);
+    this.#counts.set(project, { ...counts, [service]: (counts[service] ?? 0) + 1 });
   }
 
   since(number: number): Entry[] {
     return this.#entries.filter((entry) => entry.number > number);
+  }
+
+  /** How many there were by service, those included that are kept no more. */
+  countsOf(project: string): Record<string, number> {
+    return this.#counts.get(project) ?? {};
   }
 
   clear(): void {

@@ -51,6 +51,13 @@ const holdingsSchema = z.record(z.string(), z.array(row));
 /** Everything that a project has, by kind. */
 export type Holdings = z.output<typeof holdingsSchema>;
 
+/** What quotas are of, by service. */
+const limited = {
+  volume: ['volumes', 'gigabytes', 'snapshots'],
+  compute: ['instances', 'cores', 'ram', 'key_pairs'],
+  network: ['network', 'subnet', 'port', 'router', 'security_group', 'security_group_rule'],
+};
+
 const faultSchema = z.object({ id: z.string(), struck: z.number() });
 
 /** The knobs of the embedded cloud, see devcloud/control.ts. */
@@ -88,6 +95,12 @@ export class CloudControl {
     return z.object({ requests: z.array(entrySchema) }).parse(answer).requests;
   }
 
+  /** How many requests and commands a project made so far, by service. */
+  async counts(projectId: string): Promise<Record<string, number>> {
+    const answer = await this.#send('GET', `/requests/counts?project=${projectId}`);
+    return z.record(z.string(), z.number()).parse(answer);
+  }
+
   async holdings(projectId: string): Promise<Holdings> {
     return holdingsSchema.parse(await this.#send('GET', `/holdings?project=${projectId}`));
   }
@@ -98,8 +111,10 @@ export class CloudControl {
   }
 
   async unlimited(project: string): Promise<void> {
-    const limits = { volumes: -1, gigabytes: -1, snapshots: -1 };
-    await this.#send('PUT', '/quotas', { project, service: 'volume', limits });
+    for (const [service, resources] of Object.entries(limited)) {
+      const limits = Object.fromEntries(resources.map((resource) => [resource, -1]));
+      await this.#send('PUT', '/quotas', { project, service, limits });
+    }
   }
 
   async #send(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) {

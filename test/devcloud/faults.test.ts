@@ -218,6 +218,18 @@ test('requests are counted by what they did', async () => {
   });
 });
 
+test('how many requests a project made is known also when they were forgotten', async () => {
+  const counts = async () => {
+    const { body } = await cloud.control('GET', `/requests/counts?project=${demo.projectId}`);
+    return body as Record<string, number>;
+  };
+  const before = await counts();
+  await create();
+  await cloud.control('DELETE', '/requests');
+  await create();
+  expect(await counts()).toEqual({ ...before, volume: (before['volume'] ?? 0) + 2 });
+});
+
 test('every answer has an id of its request', async () => {
   const answer = await demo.nova('GET', '/servers');
   expect(answer.headers['x-openstack-request-id']).toMatch(/^req-[0-9a-f-]{36}$/);
