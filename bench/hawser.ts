@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { HawserClient } from '../client/index.js';
 import { openCloud } from '../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../dev/environment.js';
 import type { UndoStack } from '../dev/undo-stack.js';
 import { CloudControl } from '../faults/control.js';
+import { fewAtATime } from '../workflows/few-at-a-time.js';
+import { shareWorkflowId } from '../workflows/model.js';
 import { latencyArguments } from './latencies.js';
 
 /** The original's commands know no other root than their host's own. */
@@ -21,6 +24,11 @@ export interface Bench {
   control: CloudControl;
   /** The project that workers are in. */
   project: string;
+}
+
+export interface Tenant {
+  network: string;
+  subnet: string;
 }
 
 interface BenchOptions {
@@ -51,6 +59,18 @@ export async function openBench(
   return { environment, hawser, control, project };
 }
 
+/** The ids of the network that shares are made in. */
+export async function tenantOf({ environment }: Bench): Promise<Tenant> {
+  const { session, network } = openCloud(environment.cloudsYaml, 'hawser');
+  try {
+    const [net] = await network.listNetworks({ name: 'demo-net' });
+    const [subnet] = await network.listSubnets({ name: 'demo-subnet' });
+    return { network: net?.id ?? '', subnet: subnet?.id ?? '' };
+  } finally {
+    await session.close();
+  }
+}
+
 export interface Cost {
   /** To the cloud's services. */
   requests: number;
@@ -62,41 +82,51 @@ export interface Cost {
 
 /** Where counting begins. */
 export interface Mark {
-  request: number;
-  events: number;
+  at: Date;
+  requests: number;
+  commands: number;
+  /** Events so far in each workflow that runs, by its run. */
+  lengths: Map<string, number>;
 }
 
-export async function markOf({ hawser, control }: Bench): Promise<Mark> {
-  const last = (await control.requests()).at(-1);
-  return { request: last?.number ?? 0, events: await countEvents(hawser) };
+/** Ids of shares that only stand by begin with it: they are not looked at, one by one, for each count. */
+export const idlePrefix = 'idle-';
+
+export async function markOf(bench: Bench): Promise<Mark> {
+  const at = new Date();
+  return { at, ...(await countCalls(bench)), lengths: await lengthsOf(bench, isRunning) };
 }
 
 /** What was asked of the cloud, its hosts and Temporal since. */
-export async function costSince({ hawser, control, project }: Bench, mark: Mark): Promise<Cost> {
-  const entries = (await control.requests(mark.request)).filter(
-    (entry) => entry.project === project,
-  );
-  const commands = entries.filter(({ service }) => service === 'ssh').length;
-  const events = (await countEvents(hawser)) - mark.events;
-  return { requests: entries.length - commands, commands, events };
-}
-
-const lengths = new Map<string, number>();
-
-async function countEvents({ temporal }: HawserClient): Promise<number> {
+export async function costSince(bench: Bench, mark: Mark): Promise<Cost> {
+  const { requests, commands } = await countCalls(bench);
+  const query = `(${isRunning} OR CloseTime >= '${mark.at.toISOString()}')`;
   let events = 0;
-  for await (const { workflowId, runId } of temporal.workflow.list()) {
-    events += lengths.get(runId) ?? (await lengthOf(temporal, workflowId, runId));
+  for (const [run, length] of await lengthsOf(bench, query)) {
+    events += length - (mark.lengths.get(run) ?? 0);
   }
-  return events;
+  return { requests: requests - mark.requests, commands: commands - mark.commands, events };
 }
 
-async function lengthOf(
-  { workflow }: HawserClient['temporal'],
-  workflowId: string,
-  runId: string,
-): Promise<number> {
-  const { historyLength, status } = await workflow.getHandle(workflowId, runId).describe();
-  if (status.name !== 'RUNNING') lengths.set(runId, historyLength);
-  return historyLength;
+async function countCalls({ control, project }: Bench): Promise<Omit<Cost, 'events'>> {
+  const { ssh: commands = 0, ...services } = await control.counts(project);
+  return { requests: Object.values(services).reduce((sum, count) => sum + count, 0), commands };
+}
+
+const isRunning = "ExecutionStatus = 'Running'";
+const describedAtOnce = 10;
+
+async function lengthsOf({ hawser }: Bench, condition: string): Promise<Map<string, number>> {
+  const { workflow } = hawser.temporal;
+  const query = `${condition} AND WorkflowId NOT STARTS_WITH '${shareWorkflowId(idlePrefix)}'`;
+  const found: WorkflowExecutionInfo[] = [];
+  for await (const one of workflow.list({ query })) found.push(one);
+  const lengths = await fewAtATime(describedAtOnce, found, async (one) => {
+    // A list tells the length of closed ones only.
+    const { workflowId, runId, status } = one;
+    const { historyLength } =
+      status.name === 'RUNNING' ? await workflow.getHandle(workflowId, runId).describe() : one;
+    return [runId, historyLength] as const;
+  });
+  return new Map(lengths);
 }

@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { Command, Protocol } from './original/original.js';
 import { atOnce, commands, inRow } from './latencies.js';
-import { backend, shareNetwork, type Bench } from './hawser.js';
+import { backend, shareNetwork, type Bench, type Tenant } from './hawser.js';
 
-/** One of the two at work on its share. */
-export interface Turn {
+/** Hawser at work on a share. */
+export interface OwnTurn {
   bench: Bench;
-  /** Of the share; the same for both would clash on a host of both. */
+  /** The share's id. */
   share: string;
+}
+
+/** One of the two at work on its share; the original has another id for it, for the same would clash on a host of both. */
+export interface Turn extends OwnTurn {
   /** Of the original's share server. */
   server: string;
-  tenant: { network: string; subnet: string };
+  tenant: Tenant;
 }
 
 /** What is measured, in the order in which a share lives: each begins where the one before it ended. */
@@ -20,9 +24,11 @@ export interface Operation {
   criticalPathMs: number;
   /** The share that it is done to, where it is not the one of its turn. */
   of?: (share: string) => string;
-  hawser: (turn: Turn) => Promise<unknown>;
+  hawser: (turn: OwnTurn) => Promise<unknown>;
   /** Undefined for what the original does not do. */
   original?: (turn: Turn) => Command[];
+  /** Whether the original is given its commands at once; else one after the other. */
+  atOnce?: boolean;
 }
 
 /** The share made from its snapshot. */
@@ -32,30 +38,42 @@ const client = '10.20.0.7';
 const snapshot = 'snap';
 /** The original wants UUIDs, and never two of the same. */
 const idOf = new Map<string, string>();
-const uuid = (name: string): string => {
+export const uuid = (name: string): string => {
   const known = idOf.get(name) ?? randomUUID();
   idOf.set(name, known);
   return known;
 };
 
-const create = async ({ bench: { hawser }, share }: Turn, protocol: Protocol): Promise<void> => {
+export const create = async (
+  { bench: { hawser }, share }: OwnTurn,
+  protocol: Protocol,
+): Promise<void> => {
   await hawser.createShare({ id: share, protocol, sizeGib: 1, shareNetwork, backend });
   await hawser.waitForShare(share);
 };
 
-const remove = async ({ bench: { hawser }, share }: Turn): Promise<void> => {
+export const remove = async ({ bench: { hawser }, share }: OwnTurn): Promise<void> => {
   await hawser.deleteShare(share);
   await hawser.waitUntilDeleted(share);
 };
 
-const attached = inRow('volume.create', 'volume.attach');
+/** On an instance that is ready a file system is made, mounted and exported. */
+export const createdMs = inRow('volume.create', 'volume.attach') + commands(3);
+
+/** The instance is set up while the volume is made. */
+export const createdFirstMs =
+  atOnce(inRow('server.create', 'host.boot'), inRow('volume.create')) +
+  inRow('volume.attach') +
+  commands(3);
+
+/** Closed and unmounted. */
+export const deletedMs = commands(2) + inRow('volume.detach', 'volume.delete');
 
 /** Of one share, on an instance that is ready. */
 export const lifeOf = (protocol: Protocol): Operation[] => [
   {
     name: `${protocol} share created on a ready instance`,
-    // A file system is made, mounted and exported.
-    criticalPathMs: attached + commands(3),
+    criticalPathMs: createdMs,
     hawser: (turn) => create(turn, protocol),
     original: ({ share, server }) => [
       {
@@ -110,8 +128,8 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
   {
     name: `${protocol} share created from a snapshot`,
     of: copyOf,
-    // Made a file system of its own, mounted and exported.
-    criticalPathMs: attached + commands(3),
+    // Made a file system of its own instead of a new one.
+    criticalPathMs: createdMs,
     hawser: async ({ bench: { hawser }, share }) => {
       const fromSnapshot = { shareId: share, snapshotId: snapshot };
       const id = copyOf(share);
@@ -154,15 +172,14 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
   },
   {
     name: `${protocol} share deleted`,
-    // Closed and unmounted.
-    criticalPathMs: commands(2) + inRow('volume.detach', 'volume.delete'),
+    criticalPathMs: deletedMs,
     hawser: remove,
     original: ({ share }) => [{ command: 'deleteShare', share: uuid(share) }],
   },
   {
     name: `${protocol} copy deleted`,
     of: copyOf,
-    criticalPathMs: commands(2) + inRow('volume.detach', 'volume.delete'),
+    criticalPathMs: deletedMs,
     hawser: (turn) => remove({ ...turn, share: copyOf(turn.share) }),
     original: ({ share }) => [{ command: 'deleteShare', share: uuid(copyOf(share)) }],
   },
@@ -171,10 +188,7 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
 /** The first share of a network, with the service instance that is set up for it. */
 export const firstShare: Operation = {
   name: 'NFS share created, first on its network',
-  criticalPathMs:
-    atOnce(inRow('server.create', 'host.boot'), inRow('volume.create')) +
-    inRow('volume.attach') +
-    commands(3),
+  criticalPathMs: createdFirstMs,
   hawser: (turn) => create(turn, 'NFS'),
   original: ({ share, server, tenant }) => [
     { command: 'setUpServer', server, ...tenant },
@@ -185,7 +199,7 @@ export const firstShare: Operation = {
 /** That share, so that the instance has none. */
 export const firstShareDeleted: Operation = {
   name: 'NFS share deleted, the only one of its instance',
-  criticalPathMs: commands(2) + inRow('volume.detach', 'volume.delete'),
+  criticalPathMs: deletedMs,
   hawser: remove,
   original: ({ share }) => [{ command: 'deleteShare', share: uuid(share) }],
 };

@@ -1,14 +1,13 @@
 /** Where the time of operations goes, from the histories of its workflows: npm run bench:profile */
-import { randomUUID } from 'node:crypto';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { createUndoStack } from '../dev/undo-stack.js';
 import { shareWorkflowId } from '../workflows/model.js';
-import { openBench, type Bench } from './hawser.js';
+import { openBench } from './hawser.js';
 import { historiesSince } from './histories.js';
-import { firstShare, lifeOf, type Operation, type Turn } from './operations.js';
+import { firstShare, lifeOf, type Operation, type OwnTurn } from './operations.js';
 import { spreadOf } from './statistics.js';
 import { kinds, timeLineOf, type TimeLine } from './time-line.js';
+import { undoneAtEnd } from './undone-at-end.js';
 
 interface Flags {
   rounds: number;
@@ -48,37 +47,26 @@ async function main(): Promise<void> {
     const names = operations.map(({ name }) => `  ${name}`).join('\n');
     throw new Error(`No operation is called "${flags.operation}"; there are\n${names}`);
   }
-  const undo = createUndoStack();
-  const end = () => void undo.undoAll().finally(() => process.exit(143));
-  process.once('SIGINT', end).once('SIGTERM', end);
-  try {
+  await undoneAtEnd(async (undo) => {
     const bench = await openBench(undo, { hosts: flags.hosts });
-    const turn = (share: string): Turn => ({
-      bench,
-      share,
-      server: randomUUID(),
-      tenant: { network: '', subnet: '' },
-    });
-    await firstShare.hawser(turn('first'));
+    await firstShare.hawser({ bench, share: 'first' });
     const profiles = new Map(wanted.map((operation) => [operation, new Array<Profile>()]));
     for (let round = 1; round <= flags.rounds; round += 1) {
       for (const operation of operations) {
-        const profile = await profileOf(bench, operation, turn(`round-${round}`));
+        const profile = await profileOf(operation, { bench, share: `round-${round}` });
         profiles.get(operation)?.push(profile);
       }
     }
     for (const [operation, measured] of profiles) tell(operation, measured);
-  } finally {
-    await undo.undoAll();
-  }
+  });
 }
 
-async function profileOf({ hawser }: Bench, operation: Operation, turn: Turn): Promise<Profile> {
+async function profileOf(operation: Operation, turn: OwnTurn): Promise<Profile> {
   const from = Date.now();
   await operation.hawser(turn);
   const to = Date.now();
   const share = operation.of?.(turn.share) ?? turn.share;
-  const histories = await historiesSince(hawser, shareWorkflowId(share), from);
+  const histories = await historiesSince(turn.bench.hawser, shareWorkflowId(share), from);
   return { wallMs: to - from, line: timeLineOf(histories, { from, to }) };
 }
 

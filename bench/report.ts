@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import type { Cost } from './hawser.js';
 import type { Operation } from './operations.js';
-import { median, spreadOf } from './statistics.js';
+import { median, rounded, spreadOf } from './statistics.js';
 
 /** One operation, measured once. */
 export interface Sample {
@@ -46,8 +46,6 @@ export function documentOf(samples: Sample[]) {
     }),
   };
 }
-
-const rounded = (ratio: number): number => Math.round(ratio * 100) / 100;
 
 /** For people. */
 export function tell({ operations }: BenchDocument): void {

@@ -1,0 +1,46 @@
+import { costSince, markOf } from './hawser.js';
+import type { Operation, OwnTurn, Turn } from './operations.js';
+import { OriginalFailed, type Original } from './original/original.js';
+import type { Sample } from './report.js';
+
+/** One after the other, the one that comes first by turns. */
+export async function measure(
+  turn: Turn,
+  {
+    operation,
+    original,
+    round,
+  }: { operation: Operation; original: Original | undefined; round: number },
+): Promise<Sample> {
+  const early = round % 2 === 0 ? await byOriginal(turn, operation, original) : undefined;
+  const sample = await measureHawser(turn, operation);
+  const originalMs = round % 2 === 0 ? early : await byOriginal(turn, operation, original);
+  return { ...sample, originalMs };
+}
+
+/** Hawser alone. */
+export async function measureHawser(turn: OwnTurn, operation: Operation): Promise<Sample> {
+  const mark = await markOf(turn.bench);
+  const began = performance.now();
+  await operation.hawser(turn);
+  const ms = performance.now() - began;
+  return { operation, ms, cost: await costSince(turn.bench, mark), originalMs: undefined };
+}
+
+async function byOriginal(
+  turn: Turn,
+  operation: Operation,
+  original: Original | undefined,
+): Promise<number | undefined> {
+  const commands = original && operation.original?.(turn);
+  if (!original || !commands) return undefined;
+  if (!operation.atOnce) {
+    let sum = 0;
+    for (const command of commands) sum += (await original.run(command)).ms;
+    return sum;
+  }
+  const { ms, answers } = await original.many(commands);
+  const failed = answers.find(({ ok }) => !ok);
+  if (failed) throw new OriginalFailed(`${operation.name}: ${failed.error}`);
+  return ms;
+}
