@@ -5,7 +5,7 @@ import { generateHostKey } from '../ssh/host-key.js';
 import type { RebootType } from '../workflows/model.js';
 import { fillTemplate, type Backend, type Backends } from './backend.js';
 import { bootVolumeIds, instanceZone, type BootVolume } from './boot-volumes.js';
-import { noneTwice } from './lagging-lists.js';
+import { inEither, noneTwice } from './lagging-lists.js';
 import { passing, permanent } from './failures.js';
 import { ignoreStatus } from './ignore-status.js';
 import { hasAdminNetwork } from './instance-layout.js';
@@ -166,8 +166,10 @@ export function createComputeActivities(backends: Backends) {
 
     /** The reboots that Nova was asked for so far, for `rebootServer` to tell its own from them. Changes nothing. */
     async listReboots({ backend, serverId }: { backend: string; serverId: string }) {
-      const actions = await backends(backend).cloud.compute.listActions(serverId);
-      return actions.flatMap(({ action, requestId }) => (action === 'reboot' ? [requestId] : []));
+      const { compute } = backends(backend).cloud;
+      const actions = await inEither(() => compute.listActions(serverId));
+      const reboots = actions.filter(({ action }) => action === 'reboot');
+      return [...new Set(reboots.map(({ requestId }) => requestId))];
     },
 
     /**

@@ -1,6 +1,7 @@
 import type { Volume } from '../openstack/block-storage.js';
 import { fillTemplate, type Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { noneTwice } from './lagging-lists.js';
 import { backendTag, shareTag, takenOverTag } from './marks.js';
 import { deviceSerial } from './share-paths.js';
 
@@ -45,11 +46,13 @@ export function createExistingVolumeActivities(backends: Backends) {
      * contradict, else by the device's serial. Null when it is on none as a whole.
      */
     async findExistingVolume(wanted: Wanted): Promise<ExistingVolume | null> {
-      const volumes = await volumesOn(wanted);
-      const fits = ({ id }: Volume): boolean => deviceSerial(id) === wanted.serial;
-      const volume = volumes.find((one) =>
-        wanted.volumeId === null ? fits(one) : one.id === wanted.volumeId,
-      );
+      const isIt = ({ id }: Volume): boolean =>
+        wanted.volumeId === null ? deviceSerial(id) === wanted.serial : id === wanted.volumeId;
+      let volumes: Volume[] = [];
+      const [volume] = await noneTwice(async () => {
+        volumes = await volumesOn(wanted);
+        return volumes.filter(isIt);
+      });
       if (wanted.volumeId !== null) requireNamed(wanted, wanted.volumeId, volume, volumes);
       if (!volume) return null;
       const { id: volumeId, name, sizeGib } = volume;

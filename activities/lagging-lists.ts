@@ -4,6 +4,11 @@ export async function noneTwice<T>(list: () => Promise<T[]>): Promise<T[]> {
   return seen.length > 0 ? seen : list();
 }
 
+/** All that is in one of two such lists, some of it twice: for what must lack nothing. */
+export async function inEither<T>(list: () => Promise<T[]>): Promise<T[]> {
+  return [...(await list()), ...(await list())];
+}
+
 /** Removes what a list tells of, and looks again while it tells of others: it may have been an old one. */
 export async function removeListed<T extends { id: string }>(
   list: () => Promise<T[]>,

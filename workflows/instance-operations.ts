@@ -1,4 +1,4 @@
-import { setHandler } from '@temporalio/workflow';
+import { patched, setHandler } from '@temporalio/workflow';
 import { ensureServiceInstance } from './ensure-service-instance.js';
 import { ensureInstanceUpdate, rebootInstanceUpdate } from './messages.js';
 import type { InstanceHealth, Problem, ServiceInstance, ServiceInstanceView } from './model.js';
@@ -53,7 +53,13 @@ export function handleOperations(entity: InstanceEntity): { look: () => Promise<
   const look = async (): Promise<InstanceHealth> =>
     inTurn(async () => {
       const input = { instance: requireRunning() };
-      const health = await run(ensureServiceInstance, input, `Ensure ${view.id}`);
+      const health = await run(ensureServiceInstance, input, `Ensure ${view.id}`).catch(
+        (failure: unknown) => {
+          // It ended from outside: nothing is under way any more.
+          if (patched('told-of-failed-looks')) publish();
+          throw failureOf(problemOf(failure));
+        },
+      );
       if (view.status === 'active') view.error = problemIn(health);
       entity.foundAlive(health.alive);
       publish();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { noneTwice, removeListed } from '../../activities/lagging-lists.js';
+import { inEither, noneTwice, removeListed } from '../../activities/lagging-lists.js';
 
 const [a, b] = [{ id: 'a' }, { id: 'b' }];
 
@@ -13,6 +13,10 @@ describe('a list that lags', () => {
   test('is asked again before nothing is believed to be there', async () => {
     expect(await noneTwice(listOf([], [a]))).toEqual([a]);
     expect(await noneTwice(listOf([], []))).toEqual([]);
+  });
+
+  test('is asked twice for what must lack nothing', async () => {
+    expect(await inEither(listOf([a], [a, b]))).toEqual([a, a, b]);
   });
 
   test('keeps nothing from being removed', async () => {

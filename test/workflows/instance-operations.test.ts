@@ -23,7 +23,7 @@ import {
   refusal,
   until,
 } from '../support/share-stories.js';
-import { createRig, type Rig } from '../support/workflows.js';
+import { createRig, untilCancelled, type Rig } from '../support/workflows.js';
 
 const ensure = async (rig: Rig) => instanceHandle(rig).executeUpdate(ensureInstanceUpdate);
 const reboot = async (rig: Rig, type: RebootType = 'SOFT') =>
@@ -94,6 +94,19 @@ test('a healthy instance is told to be so, check by check', async () => {
     expect(await instanceView(rig)).toMatchObject({ status: 'active', error: null });
   });
   expect(rig.calls).toEqual(['requireServer', 'logIn', 'reportImageRequirements']);
+});
+
+test('a look that is terminated fails, and leaves nothing under way', async () => {
+  const rig = await createRig({ requireServer: untilCancelled });
+  await rig.run(async () => {
+    await makeShare(rig);
+    const failed = refusal(ensure(rig));
+    await until(async () => (await instanceView(rig))?.operation != null);
+    const { operation } = (await instanceView(rig)) ?? {};
+    await rig.client.workflow.getHandle(operation?.workflowId ?? '').terminate('by hand');
+    await failed;
+    await until(async () => (await instanceView(rig))?.operation === null);
+  });
 });
 
 test.each([
