@@ -122,6 +122,7 @@ async function createWorkers(
         ...shared,
         taskQueue: waitingTaskQueue(taskQueue(name)),
         maxConcurrentActivityTaskExecutions: WAITING_AT_ONCE,
+        maxConcurrentActivityTaskPolls: 2,
       }),
     ]),
   );
