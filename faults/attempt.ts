@@ -6,8 +6,8 @@ import { effectOf, type Effect } from './effect.js';
 import { happen } from './events.js';
 import { outcomeOf, type Finding } from './findings.js';
 import { judge, judgeCleanUp } from './judge.js';
-import { untilAtRest } from './oracles/rest.js';
-import { describe, entitiesOf, takePicture } from './picture.js';
+import { findUnrest, untilAtRest } from './oracles/rest.js';
+import { describe, entitiesOf, takePicture, type Picture } from './picture.js';
 import { wordsOf, type Batch, type GoodRun, type Place } from './place.js';
 import type { Scenario, Stage } from './scenario.js';
 
@@ -97,7 +97,7 @@ export async function runCell(
       findings.push({ outcome: 'stuck', text: 'Hawser came to no rest' });
     }
     if (killed) resumptionMs = await resumption(place, killed.killedAt);
-    const picture = await takePicture(bench, lane);
+    const picture = await pictureAtRest(place);
     if (failure !== 'late') {
       // Temporal's word was lost on its way to the caller: what was asked for is done all the same.
       const known = failure?.name === 'TemporalUnreachable' ? undefined : failure;
@@ -122,6 +122,14 @@ export async function runCell(
     ms: Math.round(performance.now() - started),
     ...(resumptionMs !== undefined && { resumptionMs }),
   };
+}
+
+/** A worker that begins looks at the server of a backend once more: what began after the rest is waited for too. */
+async function pictureAtRest(place: Place): Promise<Picture> {
+  const picture = await takePicture(place.bench, place.lane);
+  if (findUnrest(picture).length === 0) return picture;
+  await comesToRest(place);
+  return takePicture(place.bench, place.lane);
 }
 
 const replayedOf = 10;
