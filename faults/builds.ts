@@ -45,8 +45,8 @@ export async function buildWith(
 /** Its workflows take another way from now on, and the old one where they began with it. */
 export const newerBuild: Change = {
   file: 'workflows/step.ts',
-  find: "import { setCurrentDetails } from '@temporalio/workflow';\n",
-  replace: `import { patched, setCurrentDetails as say } from '@temporalio/workflow';
+  find: "import { setCurrentDetails, workflowInfo } from '@temporalio/workflow';\n",
+  replace: `import { patched, setCurrentDetails as say, workflowInfo } from '@temporalio/workflow';
 const setCurrentDetails = (text: string) => say(patched('a-newer-build') ? text + ' (newer)' : text);
 `,
 };

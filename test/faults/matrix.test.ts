@@ -7,6 +7,7 @@ import { choose, shuffle } from '../../faults/choose.js';
 import type { Entry } from '../../faults/control.js';
 import { ofDifferences, outcomeOf } from '../../faults/findings.js';
 import { differences } from '../../faults/picture.js';
+import { newerBuild } from '../../faults/builds.js';
 import { bugs } from '../../faults/planted/bugs.js';
 import { reportOf } from '../../faults/report.js';
 import { project } from '../../setup/tools.mjs';
@@ -123,7 +124,8 @@ test('a report counts, and tells how to run again what failed', () => {
   });
 });
 
-test.each(bugs)('the sources have what the planted bug changes: $name', async ({ file, find }) => {
+const builds = [...bugs, { name: 'a newer build', ...newerBuild }];
+test.each(builds)('the sources have what is changed for a build: $name', async ({ file, find }) => {
   const text = await readFile(join(project, file), 'utf8');
   expect(text.split(find)).toHaveLength(2);
 });
