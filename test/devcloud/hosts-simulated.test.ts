@@ -340,6 +340,18 @@ describe('NFS exports of a simulated host', () => {
       line,
     );
 
+  it('are made and unmade by hand, for IPv6 addresses and prefixes too', async () => {
+    const { stdout } = await run(
+      client,
+      `mkdir -p $r/shares/v6
+       exportfs -o ro "[::/0]:$r/shares/v6" && exportfs -o ro "[2001:db8::]/32:$r/shares/v6" "10.0.0.9:$r/shares/v6"
+       exportfs -u "[::/0]:$r/shares/v6"; exportfs -s | grep v6 | sed "s|^$r||"; exportfs -u "[2001:db8::/32]:$r/shares/v6" "10.0.0.9:$r/shares/v6"`,
+    );
+    expect(stdout).toMatch(
+      /^\/shares\/v6 {2}10\.0\.0\.9\(.*\n\/shares\/v6 {2}2001:db8::\/32\(.*\n$/,
+    );
+  });
+
   it('are read from exports.d and shown as exportfs shows them', async () => {
     const options = 'sync,no_subtree_check,no_root_squash';
     const { code, stdout } = await exportLine(
