@@ -20,7 +20,6 @@ import {
   openLanes,
   uploadBootableImage,
   writeCloudsYaml,
-  type Account,
   type Lane,
   type Layout,
 } from './lanes.js';
@@ -74,8 +73,7 @@ async function open(
   const temporalPort = await freePort();
   const { line, address } = await WorkerLine.open(temporalPort);
   undo.push(() => line.close());
-  const made: { control?: CloudControl; accounts?: Account[] } = {};
-  let lanesYaml = '';
+  const made: { control?: CloudControl; lanes?: Lane[] } = {};
   const newer = await mkdtemp(join(tmpdir(), 'hawser-newer-'));
   undo.push(() => rm(newer, { recursive: true, force: true }));
   await buildWith(newerBuild, newer, workerDirectory);
@@ -94,17 +92,18 @@ async function open(
     moreBackends: async ({ cloudsYaml, backend }) => {
       const admin = openCloud(cloudsYaml, 'admin');
       made.control = new CloudControl(String(backend['ssh_proxy']));
-      made.accounts = await makeAccounts(admin, made.control, layouts);
+      const accounts = await makeAccounts(admin, made.control, layouts);
       if (layouts.includes('volume')) await uploadBootableImage(admin);
       await admin.session.close();
-      lanesYaml = writeCloudsYaml(stateDir, cloudsYaml, made.accounts);
-      return backendsOf(lanesYaml, made.accounts, patience);
+      const lanesYaml = writeCloudsYaml(stateDir, cloudsYaml, accounts);
+      // A worker looks for the server that is to be there before it as soon as it starts.
+      made.lanes = await openLanes(lanesYaml, accounts, stateDir);
+      return backendsOf(lanesYaml, accounts, patience);
     },
   });
   undo.push(() => environment.stop());
   await Promise.all(environment.workers.slice(1).map((worker) => worker.stop()));
-  const { control = new CloudControl(environment.cloudUrl), accounts = [] } = made;
-  const lanes = await openLanes(lanesYaml, accounts, stateDir);
+  const { control = new CloudControl(environment.cloudUrl), lanes = [] } = made;
   undo.push(async () => {
     for (const { cloud } of lanes) await cloud.session.close();
   });
