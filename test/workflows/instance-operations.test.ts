@@ -101,7 +101,7 @@ test('a look that is terminated fails, and leaves nothing under way', async () =
   await rig.run(async () => {
     await makeShare(rig);
     const failed = refusal(ensure(rig));
-    await until(async () => (await instanceView(rig))?.operation != null);
+    await until(async () => Boolean((await instanceView(rig))?.operation));
     const { operation } = (await instanceView(rig)) ?? {};
     await rig.client.workflow.getHandle(operation?.workflowId ?? '').terminate('by hand');
     await failed;
