@@ -24,6 +24,8 @@ export interface EnvironmentOptions {
   onProgress?: (message: string) => void;
   /** Default: 1. */
   workers?: number;
+  /** How many of them start with it, the others when they are told to. Default: all. */
+  startedWorkers?: number;
   /** More for `hawser worker`. */
   workerArguments?: string[];
   /** Variables of workers only. */
@@ -119,7 +121,7 @@ async function startParts(plan: Plan, records: ProcessRecords): Promise<Environm
     const moreBackends = (await plan.moreBackends?.(existing)) ?? {};
     writeHawserYaml(plan.configPath, existing, plan.keys, moreBackends);
     say('Starting the worker');
-    await allOrThrow(workers.map((worker) => worker.start()));
+    await allOrThrow(workers.slice(0, plan.startedWorkers).map((worker) => worker.start()));
     return { ...environmentOf(plan, existing, { temporal, workers, stop }), ...embedded };
   } catch (error) {
     await stop();

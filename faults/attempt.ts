@@ -33,7 +33,7 @@ async function goodRun(place: Place, scenario: Scenario) {
   const { bench, lane, keeper } = place;
   await keeper.enter(scenario.onInstance === false ? 'bare' : 'instance');
   const began = new Date();
-  const stage = newStage(place, AbortSignal.timeout(240_000 * bench.patience));
+  const stage = newStage(place, AbortSignal.timeout(90_000 * bench.patience));
   await scenario.prepare?.(stage);
   const before = describe(await takePicture(bench, lane), wordsOf(stage));
   const [last] = (await bench.control.requests()).slice(-1);

@@ -73,7 +73,7 @@ async function open(
   const temporalPort = await freePort();
   const { line, address } = await WorkerLine.open(temporalPort);
   undo.push(() => line.close());
-  const made: { control?: CloudControl; lanes?: Lane[] } = {};
+  let lanes: Lane[] = [];
   const newer = await mkdtemp(join(tmpdir(), 'hawser-newer-'));
   undo.push(() => rm(newer, { recursive: true, force: true }));
   await buildWith(newerBuild, newer, workerDirectory);
@@ -84,6 +84,8 @@ async function open(
     workerEnv: { TEMPORAL_ADDRESS: address },
     ...(signal && { signal }),
     workers: 3,
+    // The first one alone: what the newer build began, also a look at a server, the others may not go on with.
+    startedWorkers: 1,
     workerDirectories: [workerDirectory ?? project, workerDirectory ?? project, newer],
     workerArguments: [
       '--no-cloud-check',
@@ -91,22 +93,21 @@ async function open(
     ],
     moreBackends: async ({ cloudsYaml, backend }) => {
       const admin = openCloud(cloudsYaml, 'admin');
-      made.control = new CloudControl(String(backend['ssh_proxy']));
-      const accounts = await makeAccounts(admin, made.control, layouts);
+      const control = new CloudControl(String(backend['ssh_proxy']));
+      const accounts = await makeAccounts(admin, control, layouts);
       if (layouts.includes('volume')) await uploadBootableImage(admin);
       await admin.session.close();
       const lanesYaml = writeCloudsYaml(stateDir, cloudsYaml, accounts);
       // A worker looks for the server that is to be there before it as soon as it starts.
-      made.lanes = await openLanes(lanesYaml, accounts, stateDir);
+      lanes = await openLanes(lanesYaml, accounts, stateDir);
+      undo.push(async () => {
+        for (const { cloud } of lanes) await cloud.session.close();
+      });
       return backendsOf(lanesYaml, accounts, patience);
     },
   });
   undo.push(() => environment.stop());
-  await Promise.all(environment.workers.slice(1).map((worker) => worker.stop()));
-  const { control = new CloudControl(environment.cloudUrl), lanes = [] } = made;
-  undo.push(async () => {
-    for (const { cloud } of lanes) await cloud.session.close();
-  });
+  const control = new CloudControl(environment.cloudUrl);
   const guests = kindOfHosts.openGuests(environment, control);
   undo.push(async () => guests.close());
   const hawser = await HawserClient.connect({ address: environment.temporalAddress });

@@ -33,7 +33,7 @@ export class LaneKeeper {
     }
     if (this.#withInstance) return;
     const id = `base-${this.#lane.name}`;
-    const signal = AbortSignal.timeout(240_000 * patience);
+    const signal = AbortSignal.timeout(90_000 * patience);
     this.#lane.shares.add(id);
     await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, ...this.#lane.where });
     await hawser.waitForShare(id, { signal });
