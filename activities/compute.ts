@@ -379,8 +379,10 @@ function sameKey(a: string, b: string): boolean {
   return withoutComment(a) === withoutComment(b);
 }
 
-/** JSON is YAML, so both cloud-init and the service image's own script read it. */
-/** User data by which a server has this host key from its first boot on. */
+/**
+ * User data by which a server has this host key from its first boot on. JSON is YAML, so both cloud-init and the service
+ * image's own script read it.
+ */
 export function cloudConfig(hostKey: { privateKey: string; publicKey: string }): string {
   const config = {
     ssh_deletekeys: true,

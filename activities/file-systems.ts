@@ -35,6 +35,7 @@ export function createFileSystemActivities(backends: Backends) {
     'mount-share',
     600_000,
     'await-device',
+    'fstab-line',
     'replace',
     'top-mount',
   );

@@ -39,7 +39,7 @@ interface Inspected {
 
 /** How shares stand on their service instance, and the servers that they need there. */
 export function createInspectionActivities(backends: Backends) {
-  const inspect = hostScript(backends, 'inspect-share', 60_000, 'top-mount');
+  const inspect = hostScript(backends, 'inspect-share', 60_000, 'fstab-line', 'top-mount');
   const start = hostScript(backends, 'start-file-service', 60_000);
 
   return {

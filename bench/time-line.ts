@@ -75,11 +75,5 @@ function sharesOf(spans: Record<Kind, Span[]>, within: Span): TimeLine['shares']
   });
   const sumOf = (wanted: Kind) =>
     pieces.reduce((sum, { kind, ms }) => sum + (kind === wanted ? ms : 0), 0);
-  return {
-    steps: sumOf('steps'),
-    'workflow code': sumOf('workflow code'),
-    'steps waiting for a worker': sumOf('steps waiting for a worker'),
-    'workflow tasks waiting for a worker': sumOf('workflow tasks waiting for a worker'),
-    'the rest': sumOf('the rest'),
-  };
+  return Object.fromEntries(kinds.map((kind) => [kind, sumOf(kind)])) as TimeLine['shares'];
 }

@@ -3,18 +3,18 @@
 # Says how the share stands on this instance, a fact a line, and changes nothing. NAME is its file in /etc/exports.d, or
 # its section in Samba's registry. SERIAL is - for a file system on no volume.
 root=${HAWSER_ROOT:-}
-share=$1 disk=/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 protocol=$5 name=$6
+share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 protocol=$5 name=$6
 
 read -r source options uuid < <(top_mount SOURCE,OPTIONS,UUID "$root$path") || :
 if [[ $2 == - ]]; then
-  device=$source disk=UUID=$uuid
-elif [[ -e $root$disk ]]; then
-  device=$(readlink --canonicalize "$root$disk")
+  device=$source
+elif [[ -e $device ]]; then
+  device=$(readlink --canonicalize "$device")
   uuid=$(blkid --probe --match-tag UUID --output value "$device" || :)
 else
   device='' uuid=''
 fi
-line="$disk $path $fstype defaults,nofail,x-hawser.share=$share 0 2"
+line=$(fstab_line "$2" "$uuid" "$path" "$fstype" "$share")
 
 [[ -z $device ]] || echo 'device'
 [[ -z $uuid ]] || echo 'file-system'

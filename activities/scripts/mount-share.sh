@@ -2,8 +2,7 @@
 # mount-share SHARE-ID SERIAL PATH FSTYPE WAIT-SECONDS [MODE]
 # Mounts the device now and at each boot; the root of a new file system gets its MODE.
 root=${HAWSER_ROOT:-}
-share=$1 disk=/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 mode=${6:-}
-device=$root$disk
+share=$1 device=$root/dev/disk/by-id/virtio-$2 path=$3 fstype=$4 wait=$5 mode=${6:-}
 fstab=$root/etc/fstab
 
 await_device "$device" "$wait"
@@ -15,8 +14,7 @@ if [[ -n $mounted && $(readlink -f "$mounted") != $(readlink -f "$device") ]]; t
   exit 65
 fi
 
-# Not by UUID: a copy that a snapshot began has the same one until it is renewed.
-line="$disk $path $fstype defaults,nofail,x-hawser.share=$share 0 2"
+line=$(fstab_line "$2" '' "$path" "$fstype" "$share")
 
 mkdir --parents "$root/run/lock"
 exec 9>"$root/run/lock/hawser-fstab"

@@ -4,8 +4,8 @@
 # file of its own instead of the ENTRY of each FILE. What is exported stays exported throughout. SERIAL is - for a file
 # system on no volume.
 root=${HAWSER_ROOT:-}
-share=$1 name=$2 path=$3 disk=/dev/disk/by-id/virtio-$4 uuid=$5 fstype=$6 clients=$7
-[[ $4 != - ]] || disk=UUID=$uuid
+share=$1 name=$2 path=$3 uuid=$5 clients=$7
+own_line=$(fstab_line "$4" "$uuid" "$path" "$6" "$share")
 shift 7
 fstab=$root/etc/fstab
 
@@ -25,7 +25,7 @@ kept=''
 while IFS= read -r line || [[ -n $line ]]; do
   read -r source target _ options <<<"$line" || :
   [[ $target != /* ]] || target=$(realpath --canonicalize-missing -- "$root${target#"$root"}")
-  if [[ $source != \#* && ($target == "$root$path" || $source == "UUID=$uuid" || $source == "$disk") ]]; then
+  if [[ $source != \#* && ($target == "$root$path" || $source == "UUID=$uuid" || $source == "${own_line%% *}") ]]; then
     if [[ $options =~ x-hawser\.share=([^, ]+) && ${BASH_REMATCH[1]} != "$share" ]]; then
       echo "$path is share ${BASH_REMATCH[1]} already" >&2
       exit 65
@@ -34,7 +34,7 @@ while IFS= read -r line || [[ -n $line ]]; do
   fi
   kept+=$line$'\n'
 done <"$fstab"
-replace "$fstab" "${kept}$disk $path $fstype defaults,nofail,x-hawser.share=$share 0 2"$'\n'
+replace "$fstab" "$kept$own_line"$'\n'
 
 if [[ -n $clients ]]; then
   mkdir --parents "$root/etc/exports.d"
