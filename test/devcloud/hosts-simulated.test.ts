@@ -303,6 +303,26 @@ describe('disks and file systems of a simulated host', () => {
     expect((await readdir(folder)).filter((name) => name.includes('copy'))).toEqual([]);
   });
 
+  it('copy whole while their content changes', async () => {
+    const disk = await mountedVolume();
+    const copy = await volume(folder, 'copy', 2);
+    await output(client, 'cd $r/shares/s; touch kept{1..20}');
+    const writing = run(
+      client,
+      'cd $r/shares/s; while [[ -e file ]]; do for n in {1..9}; do : >new$n; mv new$n old; rm old; done; sleep 0.01; done',
+    );
+    try {
+      for (let copies = 0; copies < 20; copies += 1) {
+        await hosts.copyVolume(disk, copy);
+        const names = await readdir(`${copy.file}.content`);
+        expect(names.filter((name) => name.startsWith('kept'))).toHaveLength(20);
+      }
+    } finally {
+      await output(client, 'rm $r/shares/s/file');
+      await writing;
+    }
+  });
+
   it('survive that a disk is pulled from under a mount', async () => {
     const disk = await mountedVolume();
     await hosts.detachVolume('one', volumeId);

@@ -116,9 +116,18 @@ export class SimulatedHosts implements Hosts {
 
   async copyVolume(from: VolumeFile, to: VolumeFile): Promise<void> {
     await copyDisk(from.file, to.file);
-    const content = await this.#contentOf(from);
-    await rm(contentBeside(to), { recursive: true, force: true });
-    await cp(content, contentBeside(to), { recursive: true }).catch(ignoreMissing);
+    // A host may write, mount or unmount meanwhile, and a copy that it interferes with would be none of any moment.
+    for (let tries = 1; ; tries += 1) {
+      const content = await this.#contentOf(from);
+      await rm(contentBeside(to), { recursive: true, force: true });
+      try {
+        await cp(content, contentBeside(to), { recursive: true });
+        return;
+      } catch (error) {
+        if (isMissing(error, content) && content === (await this.#contentOf(from))) return;
+        if (tries === 20) throw error;
+      }
+    }
   }
 
   async removeVolume(volume: VolumeFile): Promise<void> {
@@ -216,6 +225,9 @@ function unreachable(message: string, code: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
-}
+const isMissing = (error: unknown, path: string): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  error.code === 'ENOENT' &&
+  'path' in error &&
+  error.path === path;
