@@ -1,6 +1,7 @@
 /** What Hawser's operations take beside the original's, on a cloud with known latencies: npm run bench */
 import { randomUUID } from 'node:crypto';
 import { Command, Option } from 'commander';
+import { count } from './count.js';
 import { openBench, tenantOf } from './hawser.js';
 import { measure } from './measure.js';
 import {
@@ -23,7 +24,7 @@ interface Flags {
 
 const flags = new Command('bench')
   .description('measures operations on a cloud with known latencies, beside the original')
-  .option('--rounds <number>', 'how often each is measured', Number, 7)
+  .option('--rounds <number>', 'how often each is measured', count(), 7)
   .option('--json', 'one document on standard output', false)
   .option('--no-original', 'Hawser alone')
   .addOption(new Option('--protocol <name>').choices(['NFS', 'CIFS', 'both']).default('both'))

@@ -1,11 +1,12 @@
 /** Where the time of operations goes, from the histories of its workflows: npm run bench:profile */
-import Table from 'cli-table3';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { shareWorkflowId } from '../workflows/model.js';
+import { count } from './count.js';
 import { openBench } from './hawser.js';
 import { historiesSince } from './histories.js';
 import { firstShare, lifeOf, type Operation, type OwnTurn } from './operations.js';
 import { spreadOf } from './statistics.js';
+import { tableOf } from './table.js';
 import { kinds, timeLineOf, type TimeLine } from './time-line.js';
 import { undoneAtEnd } from './undone-at-end.js';
 
@@ -16,15 +17,9 @@ interface Flags {
   hosts: 'simulated' | 'qemu';
 }
 
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('It has to be a number from 1 on.');
-};
-
 const flags = new Command('bench:profile')
   .description('tells where the time of operations goes')
-  .option('--rounds <number>', 'how often it is measured', positive, 7)
+  .option('--rounds <number>', 'how often it is measured', count(), 7)
   .option(
     '--operation <words>',
     'part of their names in `npm run bench`; all with nothing in it',
@@ -71,7 +66,7 @@ async function profileOf(operation: Operation, turn: OwnTurn): Promise<Profile> 
 }
 
 function tell({ name, criticalPathMs }: Operation, profiles: Profile[]): void {
-  const steps = new Table({ style: plain, head: [name, 'begins after ms', 'takes ms', 'min–max'] });
+  const steps = tableOf([name, 'begins after ms', 'takes ms', 'min–max']);
   const first = profiles[0]?.line.steps ?? [];
   for (const [index, step] of first.entries()) {
     const same = profiles.flatMap(({ line }) => line.steps[index] ?? []);
@@ -79,7 +74,7 @@ function tell({ name, criticalPathMs }: Operation, profiles: Profile[]): void {
     const { median: after } = spreadOf(same.map(({ afterMs }) => afterMs));
     steps.push([step.name, after, took.median, `${took.min}–${took.max}`]);
   }
-  const shares = new Table({ style: plain, head: ['of this', 'ms', 'min–max'] });
+  const shares = tableOf(['of this', 'ms', 'min–max']);
   const row = (words: string, of: (profile: Profile) => number) => {
     const { median, min, max } = spreadOf(profiles.map(of));
     shares.push([words, median, `${min}–${max}`]);
@@ -90,7 +85,5 @@ function tell({ name, criticalPathMs }: Operation, profiles: Profile[]): void {
     `${steps.toString()}\n${shares.toString()}\nWhat no driver can do without takes ${criticalPathMs} ms of it.\n\n`,
   );
 }
-
-const plain = { head: [], border: [] };
 
 await main();

@@ -1,7 +1,7 @@
-import Table from 'cli-table3';
 import type { Cost } from './hawser.js';
 import type { Operation } from './operations.js';
 import { median, rounded, spreadOf } from './statistics.js';
+import { tableOf } from './table.js';
 
 /** One operation, measured once. */
 export interface Sample {
@@ -49,22 +49,19 @@ export function documentOf(samples: Sample[]) {
 
 /** For people. */
 export function tell({ operations }: BenchDocument): void {
-  const table = new Table({
-    style: { head: [], border: [] },
-    head: [
-      'ms',
-      'Hawser',
-      'min–max',
-      'path',
-      'ratio',
-      'original',
-      'min–max',
-      'ahead',
-      'requests',
-      'commands',
-      'events',
-    ],
-  });
+  const table = tableOf([
+    'ms',
+    'Hawser',
+    'min–max',
+    'path',
+    'ratio',
+    'original',
+    'min–max',
+    'ahead',
+    'requests',
+    'commands',
+    'events',
+  ]);
   const orDash = (value: number | null) => value ?? '–';
   for (const one of operations) {
     table.push([

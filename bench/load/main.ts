@@ -1,5 +1,6 @@
 /** What Hawser does under load, on a cloud with known latencies: npm run bench:load */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { count } from '../count.js';
 import { measureAtOnce } from './at-once.js';
 import { measureGrowth } from './growth.js';
 import { measureMany } from './many.js';
@@ -34,15 +35,6 @@ const scenarios = {
 
 /** So many shares a service instance takes, and so many networks there are addresses for. */
 const most = { shares: 26, instances: 256 };
-
-const count =
-  (min = 1, max = Infinity) =>
-  (text: string): number => {
-    const number = Number(text);
-    if (Number.isInteger(number) && number >= min && number <= max) return number;
-    const limit = max === Infinity ? '' : ` to ${max}`;
-    throw new InvalidArgumentError(`Use a whole number from ${min}${limit}.`);
-  };
 
 const counts = (text: string): number[] => text.split(',').map(count());
 

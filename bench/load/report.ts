@@ -1,5 +1,5 @@
-import Table from 'cli-table3';
 import { tell, type BenchDocument } from '../report.js';
+import { tableOf } from '../table.js';
 import type { GrowthDocument, GrowthStage } from './growth.js';
 import type { ManyDocument } from './many.js';
 import type { ProcessUse } from './processes.js';
@@ -100,7 +100,5 @@ function tellProcesses(what: string, rows: { beside: number; processes: ProcessU
   }
   say(table.toString());
 }
-
-const tableOf = (head: string[]) => new Table({ style: { head: [], border: [] }, head });
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import Table from 'cli-table3';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { openCloud } from '../../dev/cloud.js';
@@ -15,6 +14,7 @@ import { startDevcloud } from '../../devcloud/server.js';
 import { CloudControl } from '../../faults/control.js';
 import type { Guest, Guests } from '../../faults/guests.js';
 import { simulatedGuests } from '../../faults/guests/simulated.js';
+import { tableOf } from '../table.js';
 import { startOriginal, type Answer, type Command, type Original } from './original.js';
 import { ownOptions, type Settings } from './settings.js';
 
@@ -53,10 +53,7 @@ interface Place {
  * served meanwhile, and host and cloud are afterwards as they were. Throws what it finds wrong.
  */
 export async function checkOriginal(): Promise<void> {
-  const table = new Table({
-    style: { head: [], border: [] },
-    head: ['operation of the original', 'ms', 'requests', 'SSH commands'],
-  });
+  const table = tableOf(['operation of the original', 'ms', 'requests', 'SSH commands']);
   const undo = createUndoStack();
   try {
     await operate(await open(undo, table));
@@ -66,7 +63,7 @@ export async function checkOriginal(): Promise<void> {
   }
 }
 
-async function open(undo: UndoStack, table: InstanceType<typeof Table>): Promise<Place> {
+async function open(undo: UndoStack, table: ReturnType<typeof tableOf>): Promise<Place> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hawser-original-'));
   undo.push(() => rm(stateDir, { recursive: true, force: true }));
   const keys = ensureKeyPair(join(stateDir, 'ssh'));
