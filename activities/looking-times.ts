@@ -18,7 +18,7 @@ export class LookingTimes {
   remember(kind: string, ms: number, pauses: number): void {
     // Done when it was first looked at: nobody knows for how long.
     const sooner = pauses === 1 || ms < (this.#expected.get(kind) ?? 0);
-    this.#expected.set(kind, sooner ? ms * 0.85 : ms);
+    this.#expected.set(kind, sooner ? ms * 0.9 : ms);
   }
 
   /** The pauses between looks, in milliseconds, of a wait that has gone on for so long. None is longer than two seconds. */
@@ -28,10 +28,12 @@ export class LookingTimes {
     // What goes wrong, or wants to be asked again, shall not have to wait for what usually comes.
     for (; left > LONGEST_MS; left -= LONGEST_MS) yield LONGEST_MS;
     if (left > FIRST_MS) yield left;
-    let pause = expected > 0 ? Math.max(SOONEST_MS, expected * 0.03) : FIRST_MS;
+    let pause = expected > 0 ? Math.max(SOONEST_MS, expected * 0.02) : FIRST_MS;
+    let aboutNow = expected * 0.15;
     for (;;) {
       yield Math.min(pause, LONGEST_MS);
-      pause *= GROWTH;
+      aboutNow -= pause;
+      if (aboutNow <= 0) pause *= GROWTH;
     }
   }
 }
