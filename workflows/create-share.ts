@@ -59,17 +59,22 @@ type OnFailure = (undo: () => Promise<unknown>) => void;
 export async function createShare(share: ShareRequest): Promise<CreatedShare> {
   const { id: shareId, backend, sizeGib, protocol, availabilityZone, fromSnapshot } = share;
 
-  const { accessBy } = patched('share-helpers')
-    ? await resolveShareHelper({ backend, protocol })
-    : { accessBy: 'ip' as const };
-  const shareNetwork = await resolveShareNetwork.executeWithOptions(
-    step(
-      share.shareNetwork === null
-        ? `whether backend ${backend} needs a share network`
-        : `find share network ${share.shareNetwork}`,
-    ),
-    [{ backend, shareNetwork: share.shareNetwork }],
-  );
+  const findHelper = async () =>
+    patched('share-helpers')
+      ? resolveShareHelper({ backend, protocol })
+      : { accessBy: 'ip' as const };
+  const findNetwork = () =>
+    resolveShareNetwork.executeWithOptions(
+      step(
+        share.shareNetwork === null
+          ? `whether backend ${backend} needs a share network`
+          : `find share network ${share.shareNetwork}`,
+      ),
+      [{ backend, shareNetwork: share.shareNetwork }],
+    );
+  const [{ accessBy }, shareNetwork] = patched('looked-up-at-once')
+    ? await bothOrNeither(findHelper, findNetwork)
+    : [await findHelper(), await findNetwork()];
 
   const origin =
     fromSnapshot &&

@@ -21,6 +21,7 @@ export async function extendShare(input: ResizeShareInput): Promise<void> {
 
   await whileOutOfService(input, {
     async work({ volumeId, volumeSizeGib }) {
+      let volumeGib = volumeSizeGib;
       if (volumeSizeGib < sizeGib) {
         await detachVolume.executeWithOptions(step(`detach volume ${volumeId}`), [
           { backend, serverId, volumeId },
@@ -29,7 +30,8 @@ export async function extendShare(input: ResizeShareInput): Promise<void> {
           step(`extend volume ${volumeId} from ${volumeSizeGib} to ${sizeGib} GiB`),
           [{ backend, shareId, volumeId, sizeGib }],
         );
-        await tellSizes({ volumeSizeGib: grown.volumeSizeGib });
+        volumeGib = grown.volumeSizeGib;
+        await tellSizes({ volumeSizeGib: volumeGib });
       }
       await attachVolume.executeWithOptions(
         step(`see that volume ${volumeId} is attached to server ${serverId}`),
@@ -39,7 +41,7 @@ export async function extendShare(input: ResizeShareInput): Promise<void> {
         step(`grow the file system on volume ${volumeId} to ${sizeGib} GiB`),
         [{ host, shareId, volumeId, sizeGib }],
       );
-      await tellSizes({ sizeGib });
+      await tellSizes({ sizeGib, volumeSizeGib: volumeGib });
     },
   });
 }

@@ -1,8 +1,14 @@
-import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  getExternalWorkflowHandle,
+  patched,
+  proxyActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { BlockStorageActivities, VolumeSize } from '../activities/block-storage.js';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities, FileSystemUse } from '../activities/file-systems.js';
 import { cloudWait, promptCommand, remoteCommand } from './activity-options.js';
+import { bothOrNeither } from './both-or-neither.js';
 import { closeShare } from './close-share.js';
 import { sizedSignal } from './messages.js';
 import { step } from './step.js';
@@ -23,7 +29,7 @@ export interface ResizeShareInput extends UpdateAccessInput {
 interface Maintenance {
   /** Refuses by throwing, before anything is touched; the use is null while it is not mounted. */
   check?: (use: FileSystemUse | null) => void;
-  /** Runs with the share closed and unmounted. */
+  /** Runs with the share closed and unmounted, and leaves its volume attached. */
   work: (volume: VolumeSize) => Promise<void>;
 }
 
@@ -43,21 +49,26 @@ export async function whileOutOfService(
     onFailure(async () => {
       if (touched) await putInService(input);
     });
-    const volume = await settleVolume.executeWithOptions(
-      step(`look at the volume of share ${shareId}`),
-      [{ backend, shareId }],
-    );
+    const settle = () =>
+      settleVolume.executeWithOptions(step(`look at the volume of share ${shareId}`), [
+        { backend, shareId },
+      ]);
     // Also tells whether the host answers at all, while clients still have their share.
-    const use = await measureShare.executeWithOptions(
-      step(`measure share ${shareId} on ${host.address}`),
-      [{ host, shareId, location }],
-    );
+    const measure = () =>
+      measureShare.executeWithOptions(step(`measure share ${shareId} on ${host.address}`), [
+        { host, shareId, location },
+      ]);
+    const fewerLooks = patched('fewer-looks');
+    const [volume, use] = fewerLooks
+      ? await bothOrNeither(settle, measure)
+      : [await settle(), await measure()];
     check?.(use);
 
     touched = true;
     await closeShare(input);
     await work(volume);
-    await putInService(input);
+    if (fewerLooks) await open(input, volume.volumeId);
+    else await putInService(input);
   });
 }
 
@@ -71,15 +82,20 @@ export async function tellSizes(sizes: {
 }
 
 async function putInService(input: ResizeShareInput): Promise<void> {
-  const { share, instance: host, location } = input;
+  const { share, instance: host } = input;
   const { id: shareId, backend } = share;
   const { volumeId, volumeSizeGib } = await settleVolume({ backend, shareId });
   await tellSizes({ volumeSizeGib });
   await attachVolume.executeWithOptions(step(`see that volume ${volumeId} is attached`), [
     { backend, serverId: host.serverId, volumeId },
   ]);
+  await open(input, volumeId);
+}
+
+async function open(input: ResizeShareInput, volumeId: string): Promise<void> {
+  const { share, instance: host, location } = input;
   await mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
-    { host, shareId, volumeId, location },
+    { host, shareId: share.id, volumeId, location },
   ]);
   await updateAccess(input);
 }

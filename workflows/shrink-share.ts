@@ -23,7 +23,7 @@ export async function shrinkShare(input: ResizeShareInput): Promise<void> {
     check(use) {
       if (use && needsBytes(use, sizeGib) > sizeGib * GIB) throw dataLoss(shareId, use, sizeGib);
     },
-    async work({ volumeId }) {
+    async work({ volumeId, volumeSizeGib }) {
       await attachVolume.executeWithOptions(step(`see that volume ${volumeId} is attached`), [
         { backend, serverId: host.serverId, volumeId },
       ]);
@@ -31,7 +31,7 @@ export async function shrinkShare(input: ResizeShareInput): Promise<void> {
         step(`shrink the file system on volume ${volumeId} to ${sizeGib} GiB`),
         [{ host, shareId, volumeId, sizeGib }],
       );
-      await tellSizes({ sizeGib });
+      await tellSizes({ sizeGib, volumeSizeGib });
     },
   });
 }
