@@ -20,6 +20,8 @@ const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
 const { measureShare } = proxyActivities<FileSystemActivities>(promptCommand);
 const { mountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
 
+export const GIB = 2 ** 30;
+
 export interface ResizeShareInput extends UpdateAccessInput {
   sizeGib: number;
   /** False for a share that an earlier operation could not bring back. */
@@ -47,7 +49,9 @@ export async function whileOutOfService(
 
   await undoOnFailure(async (onFailure) => {
     onFailure(async () => {
-      if (touched) await putInService(input);
+      if (!touched) return;
+      await putInService(input);
+      if (patched('tells-what-was-done')) await tellWhatWasDone(input);
     });
     const settle = () =>
       settleVolume.executeWithOptions(step(`look at the volume of share ${shareId}`), [
@@ -79,6 +83,15 @@ export async function tellSizes(sizes: {
 }): Promise<void> {
   const { parent } = workflowInfo();
   if (parent) await getExternalWorkflowHandle(parent.workflowId).signal(sizedSignal, sizes);
+}
+
+/** The file system may have got the size that was wanted before the operation failed. */
+async function tellWhatWasDone({ share, instance, location, sizeGib }: ResizeShareInput) {
+  const use = await measureShare.executeWithOptions(
+    step(`measure share ${share.id} on ${instance.address}`),
+    [{ host: instance, shareId: share.id, location }],
+  );
+  if (use && Math.round(use.sizeBytes / GIB) === sizeGib) await tellSizes({ sizeGib });
 }
 
 async function putInService(input: ResizeShareInput): Promise<void> {

@@ -2,13 +2,11 @@ import { ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities, FileSystemUse } from '../activities/file-systems.js';
 import { cloudWait, longCommand } from './activity-options.js';
-import { tellSizes, whileOutOfService, type ResizeShareInput } from './out-of-service.js';
+import { GIB, tellSizes, whileOutOfService, type ResizeShareInput } from './out-of-service.js';
 import { step } from './step.js';
 
 const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
 const { resizeFileSystem } = proxyActivities<FileSystemActivities>(longCommand);
-
-const GIB = 2 ** 30;
 
 /**
  * Makes a share's file system smaller; its volume stays as it is. `ShrinkingPossibleDataLoss` when the data would not

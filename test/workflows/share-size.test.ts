@@ -220,9 +220,20 @@ describe('extending', () => {
     expect(calls.filter((name) => name === 'extendVolume')).toHaveLength(1);
   });
 
-  test('that is cancelled brings the share back', async () => {
+  test.each([
+    ['brings the share back', 1],
+    ['when the file system has grown already says so', 2],
+  ])('that is cancelled %s', async (_what, grownGib) => {
     const { seen, steps } = cloudOf();
-    const rig = await createRig({ ...steps, resizeFileSystem: untilCancelled });
+    const rig = await createRig({
+      ...steps,
+      resizeFileSystem: untilCancelled,
+      measureShare: async () => ({
+        sizeBytes: grownGib * GIB,
+        overheadBytes: 5e7,
+        usedBytes: 4096,
+      }),
+    });
     await rig.run(async () => {
       const share = await availableShare(rig);
       await allow(share, '10.0.0.1');
@@ -231,10 +242,10 @@ describe('extending', () => {
       const { operation } = await share.view();
       await rig.client.workflow.getHandle(operation?.workflowId ?? '').cancel();
       expect((await extended).type).toBe('Cancelled');
-      expect(await share.until('available')).toMatchObject({ sizeGib: 1, volumeSizeGib: 2 });
+      expect(await share.until('available')).toMatchObject({ sizeGib: grownGib, volumeSizeGib: 2 });
     });
     expect(seen.rules).toEqual(['10.0.0.1 rw']);
-    expect(rig.calls.slice(-4)).toEqual(intoService);
+    expect(rig.calls.slice(-5)).toEqual([...intoService, 'measureShare']);
   });
 
   test('that was ended from outside may have left the share out of service, and says so', async () => {
@@ -322,7 +333,7 @@ describe('shrinking', () => {
       2,
     );
     expect(seen.rules).toEqual(['10.0.0.1 rw']);
-    expect(calls.slice(-4)).toEqual(intoService);
+    expect(calls.slice(-5)).toEqual([...intoService, 'measureShare']);
   });
 });
 
