@@ -42,8 +42,9 @@ export function serveFaults(app: FastifyInstance, cloud: Cloud): void {
     await delay(fault);
     if (fault.reset) await hangUp(request, reply);
     if (fault.reset) return payload;
-    if (fault.stale) return replace(reply, former ?? payload);
-    if (fault.half) return replace(reply, half(payload));
+    const other = fault.stale ? (former ?? payload) : fault.half ? half(payload) : undefined;
+    if (other === payload) cloud.faults.missed(fault);
+    if (other !== undefined) return replace(reply, other);
     if (!fault.status) return payload;
     const body = JSON.stringify(bodyOf(fault));
     reply

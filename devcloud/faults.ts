@@ -65,7 +65,7 @@ export type FaultPlan = z.output<typeof planned>;
 export type Fault = Extract<FaultPlan['effect'], { delayMs?: unknown }>;
 
 /** A fault that strikes a request now. */
-export type Strike = Fault & { cleared: AbortSignal };
+export type Strike = Fault & { id: string; cleared: AbortSignal };
 
 export interface FaultRow extends FaultPlan {
   id: string;
@@ -111,12 +111,18 @@ export class Faults {
   /** A fault that strikes a request: it is answered wrongly, late or not at all. */
   forRequest(event: FaultEvent): Strike | undefined {
     const row = this.#take(event, strikesRequests);
-    return row && { ...row.effect, cleared: this.#clearingOf(row).signal };
+    return row && { ...row.effect, id: row.id, cleared: this.#clearingOf(row).signal };
   }
 
   /** A fault that strikes a transition, such as `server.create` while the machine is made. */
   forTransition(operation: string, target: string): Fault | undefined {
     return this.#take({ operation, target }, (effect) => !strikesRequests(effect))?.effect;
+  }
+
+  /** What it would have done to an answer was no other answer: it did not strike. */
+  missed({ id }: Strike): void {
+    const row = this.#rows.get(id);
+    if (row) this.#rows.put({ ...row, struck: row.struck - 1 });
   }
 
   #clearingOf({ id }: FaultRow): AbortController {

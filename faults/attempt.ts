@@ -7,7 +7,8 @@ import { happen } from './events.js';
 import { outcomeOf, type Finding } from './findings.js';
 import { judge, judgeCleanUp } from './judge.js';
 import { findUnrest, untilAtRest } from './oracles/rest.js';
-import { describe, entitiesOf, takePicture, type Picture } from './picture.js';
+import { describe, describeWords, entitiesOf, takePicture, type Picture } from './picture.js';
+import { isRefusal } from './refusal.js';
 import { wordsOf, type Batch, type GoodRun, type Place } from './place.js';
 import type { Scenario, Stage } from './scenario.js';
 
@@ -41,12 +42,21 @@ async function goodRun(place: Place, scenario: Scenario) {
   await comesToRest(place);
   const calls = callsOf(await bench.control.requests(last?.number), lane.project);
   const picture = await takePicture(bench, lane);
-  const after = describe(picture, wordsOf(stage));
-  const good: GoodRun = { calls, before, after };
-  const findings = [
-    ...(await judge({ place, stage, picture, good, began })),
-    ...(await cleanUp(place, scenario, stage)),
-  ];
+  const words = wordsOf(stage);
+  const after = describe(picture, words);
+  const good: GoodRun = {
+    calls,
+    before,
+    after,
+    instanceOnly: after,
+    words: describeWords(picture, words),
+  };
+  const findings = await judge({ place, stage, scenario, picture, good, began });
+  if (scenario.onInstance === false) {
+    await keeper.removeAll({ keepInstance: true });
+    good.instanceOnly = describe(await takePicture(bench, lane), words);
+  }
+  findings.push(...(await cleanUp(place, scenario, stage)));
   return { good, findings };
 }
 
@@ -81,14 +91,23 @@ export async function runCell(
     struck = await strikes(place, faults[0] ?? '', operation, effect);
     waited = true;
     const killed = await batch.struck(place, struck);
-    if (struck && kind.event) await happen(kind.event, { place, stage, scenario });
+    const again =
+      struck && kind.event === 'ask again' && outcomeOfOperation(scenario.operate(stage));
+    if (struck && kind.event) struck = await happen(kind.event, place, scenario);
     // What is held goes on; what shall strike later may still do so.
     if (kind.event) await bench.control.forget(faults[0] ?? '');
     const failure = await Promise.race([
       operation,
       sleep(limitMs, 'late' as const, { ref: false }),
     ]);
+    // A list that was never another one, for instance, was answered as it is.
+    if (!kind.event) struck &&= await bench.struck.has(faults[0] ?? '');
     for (const fault of faults) await bench.control.forget(fault).catch(() => undefined);
+    const second =
+      again && (await Promise.race([again, sleep(limitMs, undefined, { ref: false })]));
+    if (second && !isRefusal(second)) {
+      findings.push({ outcome: 'lost', text: `asked for twice: ${second.message}` });
+    }
     if (failure === 'late') {
       findings.push({ outcome: 'stuck', text: `it did not end within ${limitMs / 1000} s` });
       giveUp.abort(new Error('the cell took too long'));
@@ -97,11 +116,14 @@ export async function runCell(
       findings.push({ outcome: 'stuck', text: 'Hawser came to no rest' });
     }
     if (killed) resumptionMs = await resumption(place, killed.killedAt);
+    if (kind.mayFail && !kind.lasts && failure !== 'late') await tryAgain(place);
     const picture = await pictureAtRest(place);
     if (failure !== 'late') {
       // Temporal's word was lost on its way to the caller: what was asked for is done all the same.
       const known = failure?.name === 'TemporalUnreachable' ? undefined : failure;
-      findings.push(...(await judge({ place, stage, picture, good, began, failure: known, kind })));
+      findings.push(
+        ...(await judge({ place, stage, scenario, picture, good, began, failure: known, kind })),
+      );
       // What a newer build did is no matter of this code.
       if (kind.event !== 'replace the worker') findings.push(...(await replaySome(place, began)));
     }
@@ -130,6 +152,22 @@ async function pictureAtRest(place: Place): Promise<Picture> {
   if (findUnrest(picture).length === 0) return picture;
   await comesToRest(place);
   return takePicture(place.bench, place.lane);
+}
+
+/** What could not be undone or deleted is tried again now rather than in a minute. */
+async function tryAgain(place: Place): Promise<void> {
+  const { hawser } = place.bench;
+  const { shares, instances } = await entitiesOf(place.bench, place.lane);
+  const due = [
+    ...shares.filter(({ retry }) => retry).map(({ id: shareId }) => ({ shareId })),
+    ...shares.flatMap(({ id: shareId, snapshots }) =>
+      snapshots.filter(({ retry }) => retry).map(({ id }) => ({ shareId, snapshotId: id })),
+    ),
+    ...instances.filter(({ retry }) => retry).map(({ id: instanceId }) => ({ instanceId })),
+  ];
+  // Why one does not succeed is in its view.
+  for (const what of due) await hawser.retry(what).catch(() => undefined);
+  if (due.length > 0) await comesToRest(place);
 }
 
 const replayedOf = 10;

@@ -37,10 +37,9 @@ export function cellsOf(runs: { scenario: Scenario; calls: Call[] }[]): Cell[] {
     const known = new Set(
       scenario.beyond?.flatMap((name) => callsOf.get(name)?.map((call) => call.name) ?? []),
     );
-    const wanted = calls.filter(({ name }) => !known.has(name));
-    const cells = wanted.flatMap((call) =>
+    const cells = calls.flatMap((call) =>
       kinds
-        .filter((kind) => kind.suits(call))
+        .filter((kind) => kind.suits(call) && (kind.group === 'crash' || !known.has(call.name)))
         .map((kind) => ({
           id: `${scenario.name}/${call.name}/${kind.name}`,
           scenario,

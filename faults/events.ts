@@ -4,36 +4,30 @@ import { createApi } from '../openstack/api.js';
 import type { Event } from './kinds.js';
 import { entitiesOf } from './picture.js';
 import type { Place } from './place.js';
-import type { Scenario, Stage } from './scenario.js';
+import type { Scenario } from './scenario.js';
 
 /** A step learns with its next heartbeat that nobody wants it any more; until then its call is held. */
 const untilToldMs = 2500;
 
-interface Moment {
-  place: Place;
-  stage: Stage;
-  scenario: Scenario;
-}
-
-/** What happens in one lane alone; what happens to all is the batch's. */
-export async function happen(event: Event, { place, stage, scenario }: Moment): Promise<void> {
+/** What happens in one lane alone; what happens to all is the batch's. False when there was nothing that it could happen to. */
+export async function happen(event: Event, place: Place, scenario: Scenario): Promise<boolean> {
   switch (event) {
     case 'reboot the guest':
       return reboot(place);
     case 'cancel the operation':
-      return endOperation(place, 'cancel');
+      return endOperation(place, scenario, 'cancel');
     case 'terminate the operation':
-      return endOperation(place, 'terminate');
-    case 'ask again':
-      // The first one counts; of the second one a refusal is an answer too.
-      void scenario.operate(stage).catch(() => undefined);
-      return;
+      return endOperation(place, scenario, 'terminate');
     default:
+      return true;
   }
 }
 
-export async function reboot({ bench, lane }: Place): Promise<void> {
-  const { servers = [] } = await bench.control.holdings(lane.project);
+export async function reboot({ bench, lane }: Place): Promise<boolean> {
+  const { servers: all = [] } = await bench.control.holdings(lane.project);
+  const servers = all.filter(
+    ({ vmState, taskState }) => vmState === 'active' && taskState === null,
+  );
   const compute = createApi(lane.cloud.session, 'compute');
   for (const { id } of servers) {
     await compute.send('POST', `/servers/${id}/action`, { body: { reboot: { type: 'HARD' } } });
@@ -48,16 +42,22 @@ export async function reboot({ bench, lane }: Place): Promise<void> {
     if (Date.now() > deadline) throw new Error(`a server of ${lane.name} does not end its reboot`);
     await sleep(50);
   }
+  return servers.length > 0;
 }
 
 /** Of an instance that a share waits for, its own: that is where the call is. */
-async function endOperation({ bench, lane }: Place, how: 'cancel' | 'terminate'): Promise<void> {
+async function endOperation(
+  { bench, lane }: Place,
+  scenario: Scenario,
+  how: 'cancel' | 'terminate',
+): Promise<boolean> {
   const { shares, instances } = await entitiesOf(bench, lane);
   const running = [...instances, ...shares].find(({ operation }) => operation !== null);
-  const workflowId = running?.operation?.workflowId;
-  if (workflowId === undefined) return;
+  const workflowId = scenario.workflowId?.(lane.name) ?? running?.operation?.workflowId;
+  if (workflowId === undefined) return false;
   const handle = bench.hawser.temporal.workflow.getHandle(workflowId);
   if (how === 'cancel') await handle.cancel();
   else await handle.terminate('a fault of the matrix');
   await sleep(untilToldMs);
+  return true;
 }

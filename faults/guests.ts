@@ -17,6 +17,8 @@ export interface Mount {
   volume: string;
   /** On the guest. */
   target: string;
+  /** Of its file system, in whole GiB. */
+  sizeGib: number;
   files: Files & { write(name: string, content: string): Promise<void> };
 }
 

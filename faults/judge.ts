@@ -3,14 +3,16 @@ import type { Kind } from './kinds.js';
 import { compareAccess } from './oracles/access.js';
 import { lookIntoHistories } from './oracles/histories.js';
 import { findUnrest } from './oracles/rest.js';
-import { describe, differences, takePicture, type Picture } from './picture.js';
+import { compareSizes } from './oracles/size.js';
+import { describe, describeWords, differences, takePicture, type Picture } from './picture.js';
 import { wordsOf, type GoodRun, type Place } from './place.js';
-import type { Stage } from './scenario.js';
+import type { Scenario, Stage } from './scenario.js';
 import { lostData } from './share-data.js';
 
 interface Run {
   place: Place;
   stage: Stage;
+  scenario: Scenario;
   /** How the lane is when all is over. */
   picture: Picture;
   good: GoodRun;
@@ -28,31 +30,37 @@ export async function judge(run: Run): Promise<Finding[]> {
     ...judgeEnd(run),
     ...(await judgeData(place, stage, picture)),
     ...compareAccess(picture),
+    ...compareSizes(picture),
     ...findUnrest(picture),
     ...(await lookIntoHistories(place.bench, place.lane, began)),
   ];
 }
 
-function judgeEnd({ stage, picture, good, failure, kind }: Run): Finding[] {
-  const actual = describe(picture, wordsOf(stage));
-  const asAfter = differences(good.after, actual);
-  if (!failure) return ofDifferences(asAfter, good.after);
-  if (!kind?.mayFail) {
-    return [
-      { outcome: 'lost', text: `the operation failed: ${failure.message}` },
-      ...ofDifferences(asAfter, good.after),
-    ];
+function judgeEnd({ stage, scenario, picture, good, failure, kind }: Run): Finding[] {
+  const words = wordsOf(stage);
+  const actual = describe(picture, words);
+  const asAfter = ofDifferences(differences(good.after, actual), good.after);
+  if (!failure) {
+    const said = differences(good.words, describeWords(picture, words));
+    const saysOtherwise = said.map((line) => `Hawser says otherwise: ${line}`);
+    return [...asAfter, ...saysOtherwise.map((text): Finding => ({ outcome: 'lost', text }))];
   }
-  // In a status of error a thing may be half done: it is seen, and its deletion has to cope.
-  const inError = [...picture.shares, ...picture.instances].some(
-    ({ status, error }) => /error/.test(status) && error !== null,
-  );
+  if (!kind?.mayFail) {
+    return [{ outcome: 'lost', text: `the operation failed: ${failure.message}` }, ...asAfter];
+  }
   const snapshots = picture.shares.flatMap((share) => share.snapshots);
-  if (inError || snapshots.some(({ status }) => /error/.test(status))) return [];
-  const asBefore = differences(good.before, actual);
-  if (asAfter.length === 0 || asBefore.length === 0) return [];
+  const entities = [...picture.shares, ...snapshots, ...picture.instances];
+  const triedAgain = entities.flatMap(({ retry }) => retry ?? []);
+  // What cannot be undone yet is seen, and its deletion has to cope once somebody has mended what is wrong.
+  if (kind.lasts && triedAgain.length > 0) return [];
+  const asBefore = ofDifferences(differences(good.before, actual), good.before);
+  const whole = [good.before, good.after, good.instanceOnly];
+  if (scenario.inParts || whole.some((lines) => differences(lines, actual).length === 0)) return [];
   return [
-    ...ofDifferences(asBefore, good.before),
+    ...asBefore,
+    ...triedAgain.map(({ reason }): Finding => {
+      return { outcome: 'stuck', text: `tried again, and not undone: ${reason}` };
+    }),
     { outcome: 'leaked', text: `after: ${failure.message}` },
   ];
 }

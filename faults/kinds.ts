@@ -26,6 +26,8 @@ export interface Kind {
   event?: Event;
   /** Whether the operation may fail; otherwise it must end as if nothing had been. */
   mayFail?: boolean;
+  /** It goes on until somebody mends it: trying again does not help. */
+  lasts?: boolean;
   /** How long the operation may take, in milliseconds. Default: a minute. */
   limitMs?: number;
 }
@@ -42,6 +44,8 @@ const any = () => true;
 const http = ({ kind }: Call) => kind === 'http';
 const ssh = ({ kind }: Call) => kind === 'ssh';
 const change = ({ kind, changes }: Call) => kind === 'http' && changes;
+
+const serviceOf = ({ match }: Call): string => match.service ?? '';
 
 const crash = (name: string, effect: Effect, event: Event): Kind => ({
   name,
@@ -115,12 +119,11 @@ export const kinds: Kind[] = [
     faults: (call) => [at(call, quotaOf(call))],
     mayFail: true,
   },
-  // Of a look it is believed when it is said twice; a deletion believes it at once: what it was to delete is gone, then.
+  // Of a look, and of what is to be deleted, it is believed when it is said twice.
   simple('404', ({ kind, match }) => kind === 'http' && match.method === 'GET', answer(404)),
   simple(
     '404-to-a-change',
-    ({ name, kind, match }) =>
-      kind === 'http' && match.method !== 'GET' && !/^DELETE|remove_/.test(name),
+    ({ kind, match }) => kind === 'http' && match.method !== 'GET',
     answer(404),
     { mayFail: true },
   ),
@@ -154,7 +157,13 @@ export const kinds: Kind[] = [
   simple('ssh-no-exit-status', ssh, { noStatus: true }),
   // Longer than most scripts may take; for one that works through a file system it is only slow.
   simple('ssh-hangs', ssh, { delayMs: 80_000 }, { limitMs: 150_000 }),
-  simple('ssh-another-host-key', ssh, { reset: true, hostKeyChanged: true }, { mayFail: true }),
+  simple('ssh-hangs-after', ssh, { delayMs: 80_000, after: true }, { limitMs: 150_000 }),
+  simple(
+    'ssh-another-host-key',
+    ssh,
+    { reset: true, hostKeyChanged: true },
+    { mayFail: true, lasts: true },
+  ),
 
   ...(
     [
@@ -164,7 +173,7 @@ export const kinds: Kind[] = [
   ).map(([name, effect]): Kind => ({
     name,
     group: 'event',
-    suits: ssh,
+    suits: (call) => ssh(call) || (change(call) && /^(compute|volume)$/.test(serviceOf(call))),
     faults: (call) => [at(call, { delayMs: HOLD_MS, ...effect })],
     event: 'reboot the guest',
   })),

@@ -97,6 +97,31 @@ export function describe({ holdings, guests }: Picture, words: [string, string][
     .toSorted();
 }
 
+/** What Hawser says of shares and instances, in lines that two runs of the same story have in common. */
+export function describeWords({ shares, instances }: Picture, words: [string, string][]): string[] {
+  const anonymous = (text: string): string =>
+    words.reduce((result, [name, word]) => result.replaceAll(name, word), text);
+  return [
+    ...shares.map((share) => {
+      const { id, status, sizeGib, originalSizeGib, volumeSizeGib, accessBy, retry } = share;
+      const error = share.error?.type ?? null;
+      const rules = share.accessRules.map(({ to, level, state }) => `${to} ${level} ${state}`);
+      const snapshots = share.snapshots.map((one) => `${one.id} ${one.status}`);
+      const exports = share.exportLocations.length;
+      const sizes = { sizeGib, originalSizeGib, volumeSizeGib };
+      const told = { id, status, error, retry: retry?.reason, ...sizes, accessBy, exports };
+      return `share: ${JSON.stringify({ ...told, rules: rules.toSorted(), snapshots })}`;
+    }),
+    // The problem of an instance may be that of an earlier look.
+    ...instances.map(({ status, retry, shares: on }) => {
+      const told = { status, retry: retry?.reason };
+      return `instance: ${JSON.stringify({ ...told, shares: on.toSorted() })}`;
+    }),
+  ]
+    .map(anonymous)
+    .toSorted();
+}
+
 /** What is in one and not in the other, as often as it is. */
 export function differences(expected: string[], actual: string[]): string[] {
   const missing = subtract(expected, actual).map((line) => `- ${line}`);

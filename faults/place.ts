@@ -9,6 +9,10 @@ export interface GoodRun {
   calls: Call[];
   before: string[];
   after: string[];
+  /** With the instance that was set up for it, and without the share; as `after` where none was. */
+  instanceOnly: string[];
+  /** What Hawser says when it is over. */
+  words: string[];
 }
 
 export interface Place {

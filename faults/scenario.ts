@@ -25,10 +25,14 @@ export interface Scenario {
   like?: string;
   /** In which lanes it runs. Default: plain ones. */
   layout?: Layout;
-  /** Only calls count that these scenarios before it do not make. */
+  /** For all but crashes only calls count that these scenarios before it do not make. */
   beyond?: string[];
   /** Whether the lane has its service instance before it begins. Default: true. */
   onInstance?: boolean;
+  /** What is cancelled or terminated, of a lane's name. Default: the operation that a share or an instance names. */
+  workflowId?(lane: string): string;
+  /** It does several things, and undoes none when it fails: `cleanUp` does the rest. */
+  inParts?: boolean;
   prepare?(stage: Stage): Promise<void>;
   /** The operation under test; returns when it ended, throws when it failed. */
   operate(stage: Stage): Promise<unknown>;

@@ -57,7 +57,7 @@ export function createApi(requester: Requester, service: Service, microversion?:
 
     /** Asks for deletion; already gone is success. Most services delete later: look again. */
     remove: async (path: string, rest: Body = {}): Promise<void> => {
-      await unlessNotFound(send('DELETE', path, rest));
+      await unlessNotFound(saidTwice(() => send('DELETE', path, rest)));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createApi } from './api.js';
+import { createApi, saidTwice } from './api.js';
 import { snakeKeys } from './case.js';
 import { type Condition, createCollection } from './network-collection.js';
 import {
@@ -144,7 +144,11 @@ export function createNetworks(requester: Requester) {
     },
 
     removeRouterInterface: async (id: string, from: Attachment): Promise<void> =>
-      neutron.send('PUT', path`/routers/${id}/remove_router_interface`, { body: snakeKeys(from) }),
+      saidTwice(() =>
+        neutron.send('PUT', path`/routers/${id}/remove_router_interface`, {
+          body: snakeKeys(from),
+        }),
+      ),
 
     /** Replaces all tags. */
     setTags: async (collection: NamedCollection, id: string, tags: string[]): Promise<void> =>

@@ -34,4 +34,5 @@ while read -r source target fstype options _; do
   # A kernel says that a file system is frozen only to who wants to freeze it.
   if fsfreeze --freeze "$target" 2>/dev/null; then fsfreeze --unfreeze "$target"; else options+=,frozen; fi
   printf 'mounted\t%s on %s %s %s\n' "${serials[$source]}" "$target" "$fstype" "$options"
+  printf 'bytes\t%s %s\n' "$(stat --file-system --format '%b*%S' "$target")" "$target"
 done </proc/self/mounts

@@ -123,18 +123,30 @@ function guestOf(
   const textOf = (wanted: string) =>
     facts.flatMap(({ file, text }) => (file === wanted ? `${text}\n` : [])).join('');
   const lines = facts.flatMap(({ file, text }) => {
+    if (file === 'bytes') return [];
     if (!file.endsWith('/')) return linesOf(file, text);
     return isKeptLock(text) || isPassing(text) ? [] : [`${file} has ${text}`];
   });
-  const mounts = textOf('mounted').split('\n').filter(Boolean);
+  const rows = (file: string) => textOf(file).split('\n').filter(Boolean);
+  const sizes = new Map(
+    rows('bytes').map((row) => {
+      const [size = '', target = ''] = row.split(' ');
+      // What ext4 keeps for itself is not among them.
+      return [target, Math.round(product(size) / 2 ** 30)];
+    }),
+  );
   return {
     serverId,
     lines: lines.toSorted(),
-    mounts: mounts.map((line) => {
+    mounts: rows('mounted').map((line) => {
       const [volume = '', , target = ''] = line.split(' ');
-      return { volume, target, files: filesIn(target) };
+      return { volume, target, sizeGib: sizes.get(target) ?? 0, files: filesIn(target) };
     }),
     nfs: exportedIn(textOf('var/lib/nfs/etab')),
     registry: textOf('registry'),
   };
 }
+
+/** Of factors with a star between them. */
+const product = (factors: string): number =>
+  factors.split('*').reduce((result, factor) => result * Number(factor), 1);

@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CloudControl } from '../control.js';
 import { exportedIn, isKeptLock, linesOf, type Guest, type Guests, type Mount } from '../guests.js';
@@ -50,7 +50,8 @@ async function look(machines: string, serverId: string): Promise<Guest | undefin
     const entry = await readFile(join(kernel, 'mounts', name), 'utf8').catch(() => '');
     const [, volume = '', target = '', options, frozen] = entry.trimEnd().split('\t');
     if (target === '') continue;
-    mounts.push({ volume, target, files: filesIn(join(root, target)) });
+    const sizeGib = await sizeOf(volume);
+    mounts.push({ volume, target, sizeGib, files: filesIn(join(root, target)) });
     lines.push(`mounted: ${volume} on ${target} ${options} ${frozen}`);
   }
   return {
@@ -60,6 +61,19 @@ async function look(machines: string, serverId: string): Promise<Guest | undefin
     nfs: exportedIn(await text('var/lib/nfs/etab')),
     registry: await text('var/lib/samba/registry'),
   };
+}
+
+/** In GiB, as the line of ours in front of a file system says it in blocks. */
+async function sizeOf(disk: string): Promise<number> {
+  const file = await open(disk).catch(() => undefined);
+  if (!file) return 0;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(400), 0, 400, 0);
+    const [, , , blocks] = buffer.toString('utf8', 0, bytesRead).split('\t');
+    return Math.round((Number(blocks) * 4096) / 2 ** 30);
+  } finally {
+    await file.close();
+  }
 }
 
 const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);

@@ -14,6 +14,11 @@ export const changes: Scenario[] = [
     operate: ({ hawser, share }) => hawser.shrinkShare(share, 1),
   },
   {
+    name: 'shrinkShare-cifs',
+    prepare: shareWithData('CIFS', 2),
+    operate: ({ hawser, share }) => hawser.shrinkShare(share, 1),
+  },
+  {
     name: 'extendShare-cifs',
     prepare: shareWithData('CIFS'),
     operate: ({ hawser, share }) => hawser.extendShare(share, 2),

@@ -20,6 +20,11 @@ export const ensuring: Scenario[] = [
     operate: ({ hawser, share }) => hawser.ensureShare(share),
   },
   {
+    name: 'ensureShare-cifs',
+    prepare: shareWithData('CIFS'),
+    operate: ({ hawser, share }) => hawser.ensureShare(share),
+  },
+  {
     name: 'ensureShare-repairs',
     prepare: closeByHand,
     operate: ({ hawser, share }) => hawser.ensureShare(share),

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.js';
+import { ofBackend } from './backend.js';
 import { changes } from './changes.js';
 import { creations } from './creations.js';
 import { deletions } from './deletions.js';
@@ -14,4 +15,5 @@ export const scenarios: Scenario[] = [
   ...snapshots,
   ...managing,
   ...ensuring,
+  ...ofBackend,
 ];

@@ -41,6 +41,7 @@ const giveBack = async (stage: Stage): Promise<void> => {
 
 export const managing: Scenario[] = [
   { name: 'unmanage', prepare: prepared('NFS'), operate: letGo, cleanUp: giveBack },
+  { name: 'unmanage-cifs', prepare: prepared('CIFS'), operate: letGo, cleanUp: giveBack },
   ...(['NFS', 'CIFS'] as const).map((protocol): Scenario => ({
     name: `manageExisting-${protocol.toLowerCase()}`,
     prepare: async (stage) => {

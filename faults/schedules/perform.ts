@@ -1,11 +1,4 @@
-import {
-  HawserError,
-  NoWorker,
-  OperationFailed,
-  TemporalDenied,
-  TemporalUnreachable,
-  type ManageSpec,
-} from '../../client/index.js';
+import type { ManageSpec } from '../../client/index.js';
 import { createShare, type Stage } from '../scenario.js';
 import { writeData } from '../share-data.js';
 import type { Operation } from './operations.js';
@@ -109,11 +102,3 @@ async function handOver(stage: Stage, id: string): Promise<void> {
   await hawser.waitForShare(id, { signal });
   notes.delete(note);
 }
-
-/** Whether Hawser said no, before anything was done. */
-export const isRefusal = (error: unknown): error is HawserError =>
-  error instanceof HawserError &&
-  !(error instanceof OperationFailed) &&
-  !(error instanceof NoWorker) &&
-  !(error instanceof TemporalDenied) &&
-  !(error instanceof TemporalUnreachable);

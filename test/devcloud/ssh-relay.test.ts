@@ -112,13 +112,13 @@ test('a relay passes input, output and exit codes on, and tells the name of what
 test('what is planned for a command happens to it', async () => {
   const cleared = new AbortController().signal;
   const file = '$r/tmp/touched';
-  planned = { reset: true, cleared };
+  planned = { id: 'one', reset: true, cleared };
   await breaksDuring(`touch ${file}`);
   planned = undefined;
   client = await between();
   expect(await output(client, `[[ -e ${file} ]] || echo no`)).toBe('no\n');
 
-  planned = { reset: true, after: true, cleared };
+  planned = { id: 'other', reset: true, after: true, cleared };
   await breaksDuring(`touch ${file}`);
   planned = undefined;
   client = await between();
