@@ -9,6 +9,7 @@ import type { Layout } from './lanes.js';
 import { runCells, suits } from './run.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
+import { askedGoodRuns, unknownIds } from './asked-for.js';
 import { choose, type Choice } from './choose.js';
 import { withBench } from './with-bench.js';
 
@@ -79,25 +80,15 @@ async function main(): Promise<Report> {
       flags,
     );
     say(`${cells.length} of ${all.length} cells in ${places.length} lanes`);
-    for (const id of flags.only ?? []) {
-      if (
-        cells.some((cell) => cell.id === id) ||
-        verdicts.some(({ cell }) => id.startsWith(cell.split('/')[0] ?? ''))
-      )
-        continue;
-      onVerdict({
-        cell: id,
-        outcome: 'lost',
-        struck: false,
-        findings: ['there is no such cell'],
-        ms: 0,
-      });
-    }
+    for (const verdict of askedGoodRuns(flags.only, good)) onVerdict(verdict);
+    const unknown = unknownIds(flags.only, { cells, verdicts });
+    for (const id of unknown) say(`there is no such cell: ${id}`);
     const report = () =>
       reportOf(verdicts, {
         ...flags,
         startedAt,
         planned: cells.length,
+        unknown,
         replayed: bench.replayer?.count ?? 0,
       });
     if (flags.list) {
@@ -159,4 +150,4 @@ async function learn(
 const report = await main();
 if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 else tell(report);
-process.exitCode = report.failed.length > 0 ? 1 : 0;
+process.exitCode = report.failed.length + report.unknown.length > 0 ? 1 : 0;

@@ -3,15 +3,19 @@ import type { Outcome, Verdict } from './cells.js';
 
 export type Report = ReturnType<typeof reportOf>;
 
+interface Run {
+  startedAt: number;
+  planned: number;
+  replayed: number;
+  /** Ids that were asked for and are no cells. */
+  unknown?: string[];
+  hosts?: HostsKind;
+}
+
 /** What a run came to, as one JSON document. */
 export function reportOf(
   verdicts: Verdict[],
-  {
-    startedAt,
-    planned,
-    replayed,
-    hosts = 'simulated',
-  }: { startedAt: number; planned: number; replayed: number; hosts?: HostsKind },
+  { startedAt, planned, replayed, unknown = [], hosts = 'simulated' }: Run,
 ) {
   const count = (outcome: Outcome) => verdicts.filter((one) => one.outcome === outcome).length;
   const resumptions = verdicts
@@ -24,6 +28,8 @@ export function reportOf(
     leaked: count('leaked'),
     duplicated: count('duplicated'),
     lost: count('lost'),
+    /** Ids that were asked for and are no cells. */
+    unknown,
     /** Cells that a limit of time kept from running. */
     left: Math.max(0, planned - verdicts.length),
     /** Passed cells whose call never came, because the operation took another way this time. */
@@ -41,9 +47,10 @@ export function reportOf(
     byKind: byPart(verdicts, -1),
     failed: verdicts
       .filter(({ outcome }) => outcome !== 'passed')
-      .map(({ cell, outcome, findings }) => ({
+      .map(({ cell, outcome, struck, findings }) => ({
         cell,
         outcome,
+        struck,
         findings,
         rerun: `npm run faults -- ${hosts === 'qemu' ? '--hosts qemu ' : ''}--only '${cell}'`,
       })),

@@ -2,24 +2,17 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { project } from '../../setup/tools.mjs';
 import { buildWith } from '../builds.js';
 import { bugs, type Bug } from './bugs.js';
+import { huntIn, type Hunt } from './hunt.js';
 
-const reportSchema = z.object({
-  cells: z.number(),
-  failed: z.array(z.object({ cell: z.string(), findings: z.array(z.string()) })),
-});
-
-/** Runs the cells that must notice a bug on a worker that has it. Returns what they say; empty when it went unnoticed. */
-async function hunt(bug: Bug): Promise<string[]> {
+/** Runs the cells that must notice a bug on a worker that has it. */
+async function hunt(bug: Bug): Promise<Hunt> {
   const directory = await mkdtemp(join(tmpdir(), 'hawser-planted-'));
   try {
     await buildWith(bug, directory);
-    const report = reportSchema.parse(JSON.parse(await runMatrix(directory, bug.cells)));
-    if (report.cells === 0) throw new Error(`no such cells: ${bug.cells.join(', ')}`);
-    return report.failed.map(({ cell, findings }) => `${cell}: ${findings[0] ?? ''}`);
+    return huntIn(JSON.parse(await runMatrix(directory, bug.cells)), bug.cells);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -47,9 +40,9 @@ const wanted = process.argv.slice(2);
 let unnoticed = 0;
 for (const bug of bugs) {
   if (wanted.length > 0 && !wanted.some((word) => bug.name.includes(word))) continue;
-  const noticed = await hunt(bug);
-  if (noticed.length === 0) unnoticed += 1;
-  const words = noticed.length > 0 ? `found: ${noticed[0]}` : 'NOT FOUND';
+  const { found, others } = await hunt(bug);
+  if (found.length === 0) unnoticed += 1;
+  const words = found.length > 0 ? `found: ${found[0]}` : ['NOT FOUND', ...others].join('; ');
   process.stdout.write(`${bug.name}\n  ${words}\n`);
 }
 process.stdout.write(`${unnoticed} bugs went unnoticed\n`);
