@@ -49,6 +49,7 @@ import {
   type Snapshot,
   type SnapshotRef,
 } from '../workflows/model.js';
+import { searchAttributes } from '../workflows/search-attributes.js';
 import { runStatistics, summarize, type BackendSummary } from './backends.js';
 import { connectToTemporal, type ConnectOptions } from './connection.js';
 import { Entities } from './entities.js';
@@ -404,6 +405,7 @@ export class HawserClient {
         workflowIdConflictPolicy: 'USE_EXISTING',
         args: [{ backend, instanceId }],
         staticSummary: `Ensure all shares of ${instanceId ?? backend}`,
+        typedSearchAttributes: [{ key: searchAttributes.backend, value: backend }],
       });
       return whileServed(this.temporal, backend, async () => ensureReport(handle));
     });

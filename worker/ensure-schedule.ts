@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { taskQueue } from '../workflows/model.js';
 import type { EnsureSharesInput } from '../workflows/ensure-shares.js';
+import { searchAttributes } from '../workflows/search-attributes.js';
 import type { Log } from './logger.js';
 import { setSchedule } from './schedules.js';
 
@@ -29,6 +30,7 @@ export async function scheduleEnsuring(temporal: Client, backend: Ensured, log: 
         taskQueue: taskQueue(name),
         args: [{ backend: name, instanceId: null } satisfies EnsureSharesInput],
         staticSummary: `Ensure all shares of ${name}`,
+        typedSearchAttributes: [{ key: searchAttributes.backend, value: name }],
       },
     });
   } catch (error) {

@@ -10,6 +10,7 @@ import {
   type Progress,
   type ShareView,
 } from '../../client/index.js';
+import { searchAttributes } from '../../workflows/search-attributes.js';
 import { createRig, type Rig, type Steps } from '../support/workflows.js';
 
 /** Runs a story against the real workflows on a real Temporal, with steps that touch no cloud. */
@@ -368,6 +369,17 @@ describe('a service instance', () => {
       await expect(client.getInstance(instance)).rejects.toMatchObject({
         type: 'InstanceNotFound',
       });
+    });
+  });
+});
+
+describe('all shares of a backend', () => {
+  it('are ensured by a workflow that is found by its backend', async () => {
+    await withClient(async (client, rig) => {
+      expect(await client.ensureShares({ backend: rig.backend })).toEqual({ instances: [] });
+      const handle = client.temporal.workflow.getHandle(`ensureShares-${rig.backend}`);
+      const { typedSearchAttributes } = await handle.describe();
+      expect(typedSearchAttributes.get(searchAttributes.backend)).toBe(rig.backend);
     });
   });
 });

@@ -14,7 +14,7 @@ const schedule = async (rig: Rig, minutes: number) =>
 const handleOf = (rig: Rig) => rig.client.schedule.getHandle(ensureScheduleId(rig.backend));
 
 const runs = async (rig: Rig): Promise<number> => {
-  const query = `WorkflowType = 'ensureShares' AND WorkflowId STARTS_WITH 'ensureShares-${rig.backend}'`;
+  const query = `WorkflowType = 'ensureShares' AND WorkflowId STARTS_WITH 'ensureShares-${rig.backend}' AND HawserBackend = '${rig.backend}'`;
   return (await rig.client.workflow.count(query)).count;
 };
 
