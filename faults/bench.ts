@@ -24,6 +24,7 @@ import {
   type Layout,
 } from './lanes.js';
 import { Replayer } from './oracles/replay.js';
+import { Callers } from './oracles/secrets.js';
 import { StruckFaults } from './struck.js';
 import { Sufferings } from './suffer.js';
 import { WorkerLine } from './worker-line.js';
@@ -34,6 +35,8 @@ export interface Bench {
   control: CloudControl;
   line: WorkerLine;
   hawser: HawserClient;
+  /** Who calls `hawser`, and what they are told. */
+  callers: Callers;
   lanes: Lane[];
   guests: Guests;
   /** What limits of time are multiplied by. */
@@ -110,13 +113,15 @@ async function open(
   const control = new CloudControl(environment.cloudUrl);
   const guests = kindOfHosts.openGuests(environment, control);
   undo.push(async () => guests.close());
-  const hawser = await HawserClient.connect({ address: environment.temporalAddress });
-  undo.push(() => hawser.close());
+  const client = await HawserClient.connect({ address: environment.temporalAddress });
+  undo.push(() => client.close());
+  const callers = new Callers(lanes.flatMap(({ secrets }) => secrets));
   return {
     environment,
     control,
     line,
-    hawser,
+    hawser: callers.overhear(client),
+    callers,
     lanes,
     guests,
     patience,

@@ -4,7 +4,8 @@ import { runWell } from './attempt.js';
 import { cellsOf, type Verdict } from './cells.js';
 import { hostsOfBench } from './hosts.js';
 import type { GoodRun, Place } from './place.js';
-import { reportOf, tell, type Report } from './report.js';
+import { lookForSecrets } from './oracles/secrets.js';
+import { reportOf, tell, verdictOnWhole, type Report } from './report.js';
 import type { Layout } from './lanes.js';
 import { runCells, suits } from './run.js';
 import type { Scenario } from './scenario.js';
@@ -89,6 +90,7 @@ async function main(): Promise<Report> {
         startedAt,
         planned: cells.length,
         unknown,
+        args: process.argv.slice(2),
         replayed: bench.replayer?.count ?? 0,
       });
     if (flags.list) {
@@ -97,6 +99,8 @@ async function main(): Promise<Report> {
     }
     const deadline = flags.minutes ? startedAt + flags.minutes * 60_000 : Infinity;
     await runCells(bench, { cells, good, places, onVerdict, deadline });
+    const told = await lookForSecrets(bench);
+    if (told.length > 0) onVerdict(verdictOnWhole('secrets', told));
     return report();
   });
 }

@@ -1,5 +1,6 @@
 import type { HostsKind } from '../devcloud/hosts/hosts.js';
 import type { Outcome, Verdict } from './cells.js';
+import { outcomeOf, type Finding } from './findings.js';
 
 export type Report = ReturnType<typeof reportOf>;
 
@@ -10,13 +11,33 @@ interface Run {
   /** Ids that were asked for and are no cells. */
   unknown?: string[];
   hosts?: HostsKind;
+  /** What the run was called with. */
+  args?: string[];
 }
+
+const wholeRun = 'all/the-whole-run/';
+
+/** On what no single cell is known to have done. */
+export const verdictOnWhole = (what: string, findings: Finding[]): Verdict => ({
+  cell: wholeRun + what,
+  outcome: outcomeOf(findings),
+  struck: false,
+  findings: findings.map(({ outcome, text }) => `${outcome}: ${text}`),
+  ms: 0,
+});
 
 /** What a run came to, as one JSON document. */
 export function reportOf(
   verdicts: Verdict[],
-  { startedAt, planned, replayed, unknown = [], hosts = 'simulated' }: Run,
+  { startedAt, planned, replayed, unknown = [], hosts = 'simulated', args = [] }: Run,
 ) {
+  const rerun = (cell: string) => {
+    const again = hosts === 'qemu' ? ['--hosts', hosts, '--only', cell] : ['--only', cell];
+    // With its logs, which nobody keeps otherwise.
+    const whole = [...args.filter((arg) => arg !== '--keep'), '--keep'];
+    const words = cell.startsWith(wholeRun) ? whole : again;
+    return ['npm run faults --', ...words.map(quoted)].join(' ');
+  };
   const count = (outcome: Outcome) => verdicts.filter((one) => one.outcome === outcome).length;
   const resumptions = verdicts
     .flatMap(({ resumptionMs }) => resumptionMs ?? [])
@@ -52,10 +73,14 @@ export function reportOf(
         outcome,
         struck,
         findings,
-        rerun: `npm run faults -- ${hosts === 'qemu' ? '--hosts qemu ' : ''}--only '${cell}'`,
+        rerun: rerun(cell),
       })),
   };
 }
+
+/** As a shell takes it for one word. */
+const quoted = (word: string): string =>
+  /^[\w.-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 const numerically = (a: number, b: number) => a - b;
 
