@@ -54,6 +54,8 @@ async function look(machines: string, serverId: string): Promise<Guest | undefin
     mounts.push({ volume, target, sizeGib, files: filesIn(join(root, target)) });
     lines.push(`mounted: ${volume} on ${target} ${options} ${frozen}`);
   }
+  const overwritten = await readFile(join(kernel, 'overwritten'), 'utf8').catch(() => '');
+  lines.push(...linesOf('a file system was made over another', overwritten));
   return {
     serverId,
     lines: lines.toSorted(),

@@ -64,11 +64,12 @@ export const bugs: Bug[] = [
     cells: ['createShare-nfs/ssh apply-nfs-exports/cancelled'],
   },
   {
-    name: 'a deletion leaves the file system mounted',
-    file: 'activities/scripts/unmount-share.sh',
-    find: 'while is_ours; do',
-    replace: 'while false; do',
-    cells: ['deleteShare-nfs/ssh unmount-share/crash-before'],
+    name: 'an unmounting that was not answered is believed',
+    file: 'activities/file-systems.ts',
+    find: "await unmount(host, shareId, path, volumeId === undefined ? '' : deviceSerial(volumeId));",
+    replace:
+      "await unmount(host, shareId, path, volumeId === undefined ? '' : deviceSerial(volumeId)).catch(() => '');",
+    cells: ['deleteShare-nfs/ssh unmount-share/ssh-dropped-before'],
   },
   {
     name: "a share's line is added to fstab without a look",
@@ -81,18 +82,40 @@ export const bugs: Bug[] = [
     ],
   },
   {
-    name: 'exports are added to those that are there',
-    file: 'activities/scripts/apply-nfs-exports.sh',
-    find: 'done >"$file.new"',
-    replace: 'done >>"$file.new"; cat "$file" >>"$file.new" 2>/dev/null || :',
-    cells: ['updateAccess-deny/ssh apply-nfs-exports/crash-before'],
+    name: 'a change of rules that was not answered is believed',
+    file: 'activities/nfs-exports.ts',
+    find: 'const exported = await apply(host, shareName(shareId), path, ...clients.flat());',
+    replace:
+      'const exported = await apply(host, shareName(shareId), path, ...clients.flat()).catch(() =>' +
+      "clients.map((client) => client.join(' ')).join('\\n'));",
+    cells: ['updateAccess-nfs/ssh apply-nfs-exports/ssh-dropped-before'],
   },
   {
-    name: 'the section of a deleted share stays in Samba',
-    file: 'activities/scripts/remove-cifs-share.sh',
-    find: 'net conf delshare',
-    replace: ': net conf delshare',
-    cells: ['deleteShare-cifs/ssh remove-cifs-share/crash-after'],
+    name: 'the rules of a share that was closed are read from a scratch file',
+    file: 'activities/scripts/apply-nfs-exports.sh',
+    find: 'if [[ $# == 0 ]]; then\n  rm --force "$file"\nelse',
+    replace:
+      'kept=$root/var/tmp/$name.rules\n' +
+      'if [[ $# == 0 ]]; then\n' +
+      '  mkdir --parents "$root/var/tmp"\n' +
+      '  [[ ! -e $file && ! -e $kept ]] || cat "$file" >"$kept" 2>/dev/null || :\n' +
+      '  rm --force "$file"\n' +
+      'elif [[ -e $kept ]]; then\n  cp "$kept" "$file"\nelse',
+    cells: ['extendShare/ssh apply-nfs-exports/crash-after'],
+  },
+  {
+    name: 'a volume is formatted without a look whether it is blank',
+    file: 'activities/scripts/format-volume.sh',
+    find: '# 0: something is there; 2: nothing; 8: several things\nstatus=0',
+    replace: '"mkfs.$fstype" -q -L "$label" -m "$reserved" -E nodiscard "$device"\nexit\nstatus=0',
+    cells: ['createShare-nfs/ssh format-volume/crash-after'],
+  },
+  {
+    name: "a removal of Samba's section that was not answered is believed",
+    file: 'activities/cifs-exports.ts',
+    find: 'await remove(host, exportName);',
+    replace: "await remove(host, exportName).catch(() => '');",
+    cells: ['deleteShare-cifs/ssh remove-cifs-share/ssh-dropped-before'],
   },
   {
     name: 'a share that could not be extended stays closed',
@@ -130,11 +153,13 @@ export const bugs: Bug[] = [
     cells: ['createShare-nfs/ssh mount-share/ssh-dropped-after'],
   },
   {
-    name: 'the private key of a host is told to the workflow',
+    name: 'a repeated step tells the workflow the private key of a host',
     file: 'activities/compute.ts',
     find: 'return { serverId: server.id, hostKey };',
     replace:
-      "return { serverId: server.id, hostKey, ...{ key: '-----BEGIN OPENSSH PRIVATE KEY-----' } };",
+      "const { Context } = await import('@temporalio/activity');\n" +
+      "const key = '-----BEGIN OPENSSH PRIVATE KEY-----';\n" +
+      'return { serverId: server.id, hostKey, ...(Context.current().info.attempt > 1 && { key }) };',
     cells: ['setUpServiceInstance/POST servers/crash-after'],
   },
 ];

@@ -204,6 +204,16 @@ describe('disks and file systems of a simulated host', () => {
     expect(await output(client, 'stat -c %a $r/s/lost+found')).toBe('700\n');
   });
 
+  it('remember which of them was formatted while it had a file system', async () => {
+    await hosts.attachVolume('one', await volume(folder, volumeId, 1));
+    const overwritten = async () =>
+      readFile(join(folder, 'hosts/machines/one/kernel/overwritten'), 'utf8').catch(() => '');
+    await output(client, `mkfs.ext4 -q ${device}; wipefs -a ${device}; mkfs.ext4 -q ${device}`);
+    expect(await overwritten()).toBe('');
+    await output(client, `mkfs.ext4 -q ${device}`);
+    expect(await overwritten()).toBe(`${volumeId}\n`);
+  });
+
   it.each([
     ['mkfs.ext4 DEVICE', 1, 'is mounted; will not make a filesystem here!'],
     ['mount DEVICE $r/shares/s', 32, 'already mounted'],

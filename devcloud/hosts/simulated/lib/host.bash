@@ -7,6 +7,7 @@
 #   disks/NAME    a disk's volume: its id, then its file
 #   mounts/NNN    disk, volume's file, mount point, options, `frozen` or `-`; tab-separated
 #   under/NNN     the directory that a mount covers
+#   overwritten   the volumes that a file system was made on while they had one, a line each time
 # The content of a file system lies beside its volume's file (FILE.content), and at the mount point while
 # it is mounted. A command may be killed between two renames: whoever locks next completes them.
 
