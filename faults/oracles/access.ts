@@ -1,6 +1,7 @@
 import type { ShareView } from '../../client/index.js';
 import type { Finding } from '../findings.js';
 import type { Picture } from '../picture.js';
+import { whoGetsIn } from './samba.js';
 
 /** Of every share in service: exactly those get in whom its active rules name. */
 export function compareAccess({ shares, guests }: Picture): Finding[] {
@@ -29,10 +30,10 @@ export function compareAccess({ shares, guests }: Picture): Finding[] {
     });
 }
 
-const rulesOf = ({ accessRules, protocol, accessBy }: ShareView): string[] =>
+const rulesOf = ({ accessRules }: ShareView): string[] =>
   accessRules
     .filter(({ state }) => state === 'active')
-    .map(({ to, level }) => (protocol === 'CIFS' && accessBy === 'ip' ? to : `${to} ${level}`))
+    .map(({ to, level }) => `${to} ${level}`)
     .toSorted();
 
 /** `CLIENT rw|ro` each. */
@@ -43,15 +44,6 @@ function nfs(lines: string[], { exportLocations }: ShareView): string[] {
     .map((line) => line.slice(`${path} `.length));
 }
 
-/** Addresses, or `USER rw|ro`. */
-function smb(registry: string, { exportLocations, accessBy }: ShareView): string[] {
-  const name = exportLocations[0]?.path.split('\\').at(-1) ?? '';
-  const section = registry.split(/^\[/m).find((text) => text.startsWith(`${name}]`)) ?? '';
-  const value = (key: string) =>
-    (new RegExp(`^\\s*${key} = (.*)$`, 'm').exec(section)?.[1] ?? '').split(' ').filter(Boolean);
-  if (accessBy === 'ip') return value('hosts allow').filter((to) => to !== '127.0.0.1');
-  return [
-    ...value('read list').map((user) => `${user} ro`),
-    ...value('write list').map((user) => `${user} rw`),
-  ];
-}
+/** Addresses or users, each with `rw` or `ro`. */
+const smb = (registry: string, { exportLocations }: ShareView): string[] =>
+  whoGetsIn(registry, exportLocations[0]?.path.split('\\').at(-1) ?? '');
