@@ -49,9 +49,18 @@ export const linesOf = (file: string, text: string): string[] =>
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => `${file}: ${line}`);
 
-/** Locks stay where they were once taken; what else lies there is a task somebody did not end. */
-export const isKeptLock = (name: string): boolean =>
-  /^hawser-(fstab|resize-.*|freeze-.*|exports|.*\.lock)$/.test(name);
+/**
+ * Some locks stay where they were once taken: who waits for one that is removed, and who takes a new one of its name, would
+ * both have it. Notes on a freeze of a share stay as long as the share is in fstab. What else lies there is a task somebody
+ * did not end.
+ */
+export function isKeptLock(name: string, fstab: string): boolean {
+  if (/^hawser-(fstab|resize-.*)$/.test(name)) return true;
+  const share = /^hawser-freeze-(.*?)(\.lock)?$/.exec(name)?.[1];
+  if (share === undefined) return false;
+  const marks = [...fstab.matchAll(/x-hawser\.share=([^,\s]+)/g)].map(([, id]) => id);
+  return marks.includes(share);
+}
 
 /** What the table of exports says, as `Guest.nfs` has it. */
 export const exportedIn = (etab: string): string[] =>

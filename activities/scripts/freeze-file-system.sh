@@ -27,6 +27,8 @@ echo "$hold frozen $key" >"$state"
 setsid bash -c '
   cd /
   sleep "$1"
+  # Its share was let go of meanwhile.
+  [[ -e $2 ]] || exit
   exec 9>"$2.lock"
   flock 9
   read -r hold word key <"$2" || exit

@@ -42,8 +42,9 @@ async function look(machines: string, serverId: string): Promise<Guest | undefin
   for (const folder of ['tmp', 'etc', 'shares', 'home/manila', 'srv']) {
     for (const name of await names(join(root, folder))) lines.push(`${folder}/ has ${name}`);
   }
+  const fstab = await text('etc/fstab');
   for (const name of await names(join(root, 'run/lock'))) {
-    if (!isKeptLock(name)) lines.push(`run/lock/ has ${name}`);
+    if (!isKeptLock(name, fstab)) lines.push(`run/lock/ has ${name}`);
   }
   const mounts: Mount[] = [];
   for (const name of await names(join(kernel, 'mounts'))) {

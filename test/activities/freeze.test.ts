@@ -100,3 +100,22 @@ test('a share that is not mounted is not frozen, and the failure names it', asyn
   const failure = await failureOf(bench.steps.freezeFileSystem({ ...on, hold: 'h' }));
   expect(failure.message).toContain(`${path()} is not mounted`);
 });
+
+test('nothing that was noted of a freeze outlasts the share, not even by its watchdog', async () => {
+  const { steps, host: there } = await hasty();
+  const notes = () => bench.onHost(host, 'ls "$r/run/lock"');
+  const gone = [
+    () => bench.steps.unmountShare(on),
+    () => bench.steps.releaseShare({ host, shareId: on.shareId }),
+  ];
+  for (const letGo of gone) {
+    await mountShare(bench, host, on.shareId);
+    await steps.freezeFileSystem({ ...on, host: there, hold: 'h' });
+    expect(await notes()).toContain(`hawser-freeze-${on.shareId}`);
+    await steps.thawFileSystem({ ...on, host: there, hold: 'h' });
+    await letGo();
+    expect(await notes()).not.toContain(`hawser-freeze-${on.shareId}`);
+    await sleep(1500);
+    expect(await notes()).not.toContain(`hawser-freeze-${on.shareId}`);
+  }
+});
