@@ -120,8 +120,8 @@ export const bugs: Bug[] = [
   {
     name: 'a share that could not be extended stays closed',
     file: 'workflows/out-of-service.ts',
-    find: 'if (touched) await putInService(input);',
-    replace: 'void touched;',
+    find: 'if (!touched) return;\n      await putInService(input);',
+    replace: 'if (!touched) return;',
     cells: ['extendShare/POST volumes/{id}/action volume.extend/cancelled'],
   },
   {

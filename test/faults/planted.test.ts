@@ -51,7 +51,9 @@ test('what is asked for and is no cell is told, unless a failed good run hides t
 });
 
 test('a good run can be asked for by the name that a report gives it', () => {
-  const good = new Map([['extendShare', { calls: [], before: [], after: [] }]]);
+  const good = new Map([
+    ['extendShare', { calls: [], before: [], after: [], instanceOnly: [], words: [] }],
+  ]);
   const [verdict] = report([failed('extendShare/good-run')]).failed;
   expect(verdict?.rerun).toContain("--only 'extendShare/good-run'");
   const passed = askedGoodRuns(['extendShare/good-run', 'other/good-run', cell], good);
