@@ -36,6 +36,12 @@ export function endedFromOutside(error: unknown): boolean {
   );
 }
 
+/** Why something was not made that was ended from outside: what it had made by then is there. */
+export const nothingUndone = ({ message }: Problem): Problem => ({
+  type: 'UndoIncomplete',
+  message: `${message}; what had been made by then was not undone`,
+});
+
 /** The same reason as a failure that a caller of an update receives. */
 export function failureOf(problem: Problem): ApplicationFailure {
   return ApplicationFailure.nonRetryable(problem.message, problem.type);

@@ -31,7 +31,7 @@ import {
 import type { Problem, ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
 import { getCommonServer } from './get-common-server.js';
 import { handleInstanceRetrying } from './instance-retrying.js';
-import { endedFromOutside, failureOf, problemOf } from './problem.js';
+import { endedFromOutside, failureOf, nothingUndone, problemOf } from './problem.js';
 import { failedAgain, msUntil } from './retrying.js';
 import { searchAttributes } from './search-attributes.js';
 import { setUpServiceInstance } from './set-up-service-instance.js';
@@ -453,11 +453,6 @@ const attributesOf = ({
 
 const networkAttribute = (shareNetwork: ShareNetwork | null): SearchAttributePair[] =>
   shareNetwork ? [{ key: searchAttributes.shareNetwork, value: shareNetwork.id }] : [];
-
-const nothingUndone = ({ message }: Problem): Problem => ({
-  type: 'UndoIncomplete',
-  message: `${message}; what the set-up had made by then was not undone`,
-});
 
 /** The name in the configuration may mean another server now; the shares are on the one that it meant before. */
 function requireSameServer({ view, instance }: ServiceInstanceState, found: ServiceInstance): void {

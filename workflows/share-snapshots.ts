@@ -1,4 +1,4 @@
-import { setHandler } from '@temporalio/workflow';
+import { patched, setHandler } from '@temporalio/workflow';
 import { createSnapshot } from './create-snapshot.js';
 import { deleteSnapshot } from './delete-snapshot.js';
 import { manageExistingSnapshot } from './manage-existing-snapshot.js';
@@ -9,7 +9,7 @@ import {
   unmanageSnapshotUpdate,
 } from './messages.js';
 import type { Problem, ServiceInstance, ShareLocation, Snapshot, SnapshotStatus } from './model.js';
-import { failureOf, problemOf } from './problem.js';
+import { endedFromOutside, failureOf, nothingUndone, problemOf } from './problem.js';
 import { failedAgain, withoutLeftovers } from './retrying.js';
 import type { ShareEntity } from './share-entity.js';
 import { unmanageSnapshot } from './unmanage-snapshot.js';
@@ -76,7 +76,9 @@ export function handleSnapshots(entity: ShareEntity): (snapshot: Snapshot) => Pr
     try {
       await work();
     } catch (error) {
-      const problem = problemOf(error);
+      const isMaking = during === 'creating' || during === 'manage_starting';
+      const isLeft = isMaking && endedFromOutside(error) && patched('ended-makings-undone');
+      const problem = isLeft ? nothingUndone(problemOf(error)) : problemOf(error);
       Object.assign(snapshot, { status: failed, error: problem });
       const remedy = remedyOf({ during, failed }, problem);
       if (remedy !== undefined) snapshot.retry = failedAgain(snapshot.retry, remedy, problem);

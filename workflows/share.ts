@@ -3,6 +3,7 @@ import {
   allHandlersFinished,
   condition,
   makeContinueAsNewFunc,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -17,7 +18,7 @@ import {
   type ShareRequest,
   type ShareView,
 } from './model.js';
-import { endedFromOutside, failureOf, problemOf } from './problem.js';
+import { endedFromOutside, failureOf, nothingUndone, problemOf } from './problem.js';
 import { searchAttributes } from './search-attributes.js';
 import { handleAccess } from './share-access.js';
 import { handleEnsure } from './share-ensure.js';
@@ -136,10 +137,12 @@ async function create({ request, state, view, publish, run }: ShareEntity): Prom
     view.status = 'available';
   } catch (error) {
     view.status = 'error';
+    const isLeft = endedFromOutside(error);
     view.error = problemOf(error);
+    if (isLeft && patched('ended-makings-undone')) view.error = nothingUndone(view.error);
     if (view.error.type === 'UndoIncomplete') {
       view.retry = failedAgain(undefined, deleteShare.name, view.error);
-    } else if (!endedFromOutside(error)) {
+    } else if (!isLeft) {
       state.exists = false;
       state.instance = null;
       view.serviceInstance = null;

@@ -6,6 +6,7 @@ import {
   deleteShareUpdate,
   denyAccessUpdate,
   giveUpUpdate,
+  retryUpdate,
 } from '../../workflows/messages.js';
 import {
   serviceInstanceWorkflowId,
@@ -224,7 +225,10 @@ test('a denial that failed stays visible, and the next write leaves the rule out
   expect(written.at(-1)).toEqual(['10.0.0.2']);
 });
 
-test('a share whose create was ended from outside is still cleaned up when it is deleted', async () => {
+test.each([
+  ['at its next try', false],
+  ['when it is deleted', true],
+])('a share whose create was ended from outside is cleaned up %s', async (_when, deleted) => {
   const rig = await createRig({ formatVolume: untilCancelled });
   await rig.run(async () => {
     const request = requestFor(rig);
@@ -232,9 +236,22 @@ test('a share whose create was ended from outside is still cleaned up when it is
     while (!rig.calls.includes('formatVolume')) await new Promise((r) => setTimeout(r, 50));
     await rig.client.workflow.getHandle(`createShare-${request.id}-1`).terminate();
     const view = await until(rig, request.id, 'error');
-    expect(view.serviceInstance).toBe(`${rig.backend}-s1-0`);
-    await handleOf(rig, request.id).executeUpdate(deleteShareUpdate);
-    await handleOf(rig, request.id).result();
+    expect(view).toMatchObject({
+      serviceInstance: `${rig.backend}-s1-0`,
+      error: { type: 'UndoIncomplete', message: expect.stringContaining('was not undone') },
+      retry: { operation: 'deleteShare', attempts: 1 },
+    });
+    const handle = handleOf(rig, request.id);
+    if (deleted) {
+      await handle.executeUpdate(deleteShareUpdate);
+      await handle.result();
+    } else {
+      await handle.executeUpdate(retryUpdate, { args: [{}] });
+      const clean = await viewOf(rig, request.id);
+      expect(clean).toMatchObject({ status: 'error', serviceInstance: null });
+      expect(clean.error?.message).toContain('What was left then is removed now');
+      expect(clean.retry).toBeUndefined();
+    }
     expect((await instanceView(rig)).shares).toEqual([]);
   });
   expect(rig.calls.slice(-7)).toEqual([
@@ -266,7 +283,8 @@ test.each([
       await create(rig, request);
       await expect.poll(async () => (await instanceView(rig)).shares).toEqual([request.id]);
       await rig.client.workflow.getHandle(`createShare-${request.id}-1`).terminate();
-      expect((await until(rig, request.id, 'error')).serviceInstance).toBeNull();
+      const view = await until(rig, request.id, 'error');
+      expect(view).toMatchObject({ serviceInstance: null, retry: { operation: 'deleteShare' } });
       const handle = handleOf(rig, request.id);
       await handle.executeUpdate(deleteShareUpdate);
       if (broken) {

@@ -5,10 +5,11 @@ import {
   deleteShareUpdate,
   deleteSnapshotUpdate,
   manageSnapshotUpdate,
+  retryUpdate,
   unmanageSnapshotUpdate,
 } from '../../workflows/messages.js';
 import { makeShare, refusalOf, type ShareOfRig } from '../support/share-of-rig.js';
-import { createRig, type Rig, type Steps } from '../support/workflows.js';
+import { createRig, untilCancelled, type Rig, type Steps } from '../support/workflows.js';
 
 const take = ({ handle }: ShareOfRig, id = 's1', name = '') =>
   handle.executeUpdate(createSnapshotUpdate, { args: [{ id, name }] });
@@ -97,6 +98,41 @@ test.each([
     });
     const steps = stepsOf(rig);
     expect(steps.slice(steps.indexOf(name) + 1)).toEqual(undone);
+  },
+);
+
+test.each([
+  ['taken', take, 'ensureVolumeSnapshot', 'error', 'deleteVolumeSnapshot'],
+  ['managed', manage, 'markVolumeSnapshot', 'manage_error', 'unmarkVolumeSnapshot'],
+] as const)(
+  'what a snapshot left that was ended from outside while it was %s goes at its next try',
+  async (_, begin, at, status, remedy) => {
+    let hold = true;
+    const held = async () => {
+      if (hold) await untilCancelled();
+      return { volumeSnapshotId: 'c2' };
+    };
+    await withShare({ [at]: held }, async (share, rig) => {
+      const refused = refusalOf(begin(share));
+      while (!rig.calls.includes(at)) await new Promise((r) => setTimeout(r, 20));
+      const { operation } = await share.view();
+      await rig.client.workflow.getHandle(operation?.workflowId ?? '').terminate();
+      expect((await refused).type).toBe('UndoIncomplete');
+      const [left] = (await share.until('available')).snapshots;
+      expect(left).toMatchObject({
+        status,
+        error: { type: 'UndoIncomplete', message: expect.stringContaining('was not undone') },
+        retry: { attempts: 1 },
+      });
+      rig.calls.length = 0;
+      await share.handle.executeUpdate(retryUpdate, { args: [{ snapshotId: 's1' }] });
+      expect(rig.calls).toEqual([remedy]);
+      const [clean] = (await share.until('available')).snapshots;
+      expect(clean).toMatchObject({ status, error: { type: 'Undone' } });
+      expect(clean?.retry).toBeUndefined();
+      hold = false;
+      expect(await begin(share)).toMatchObject({ status: 'available' });
+    });
   },
 );
 
