@@ -4,19 +4,23 @@ import type { Problem, Retry } from './model.js';
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** After a failed try: when the next one begins, after twice the pause of before, an hour at most. */
+/**
+ * After a failed try: when the next one begins, after twice the pause of before, an hour at most. What waited for another
+ * operation is superseded.
+ */
 export function failedAgain(
   before: Retry | undefined,
   operation: string,
   { message }: Problem,
 ): Retry {
-  const attempts = (before?.attempts ?? 0) + 1;
+  const same = before?.operation === operation ? before : undefined;
+  const attempts = (same?.attempts ?? 0) + 1;
   const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempts - 1), LONGEST_PAUSE_MS);
   const now = Date.now();
   return {
     operation,
     reason: message,
-    since: before?.since ?? new Date(now).toISOString(),
+    since: same?.since ?? new Date(now).toISOString(),
     attempts,
     nextTry: new Date(now + pauseMs).toISOString(),
   };

@@ -3,6 +3,7 @@ import { ensureShare } from './ensure-share.js';
 import { ensureShareUpdate } from './messages.js';
 import { inService, type EnsuredShare, type Problem, type ShareStatus } from './model.js';
 import { failureOf, problemOf } from './problem.js';
+import { failedAgain } from './retrying.js';
 import type { ShareEntity } from './share-entity.js';
 import { rulesToWrite, rulesWritten } from './written-rules.js';
 
@@ -17,8 +18,11 @@ const ensurable: ShareStatus[] = [
   'shrinking_possible_data_loss_error',
 ];
 
-/** Answers the requests to see to it that clients can use a share. */
-export function handleEnsure(entity: ShareEntity): void {
+/**
+ * Answers the requests to see to it that clients can use a share. Returns how one is brought back once more that a change of its
+ * size left out of service.
+ */
+export function handleEnsure(entity: ShareEntity): () => Promise<void> {
   const { view, request, state, queue, publish, refuse, inTurn, run } = entity;
 
   const requireWhole = () => {
@@ -46,6 +50,29 @@ export function handleEnsure(entity: ShareEntity): void {
     const tellsMore = view.status === 'extending_error' || view.status === 'shrinking_error';
     if (!tellsMore && ensurable.includes(view.status)) view.status = 'error';
     view.error = problem;
+    const { retry } = view;
+    if (retry?.operation === ensureShare.name) {
+      view.retry = failedAgain(retry, ensureShare.name, problem);
+    }
+  };
+
+  const ensure = async (instanceProblem?: Problem | null): Promise<EnsuredShare> => {
+    try {
+      if (instanceProblem) throw failureOf(instanceProblem);
+      const ensured = await ensureNow();
+      // A share in service may have a word to say about an operation that it refused.
+      // Something else may have been accepted meanwhile, which its status announces.
+      if (!inService(view.status) && ensurable.includes(view.status)) {
+        Object.assign(view, { status: 'available', error: null });
+      }
+      return ensured;
+    } catch (error) {
+      const problem = problemOf(error);
+      outOfService(problem);
+      throw failureOf(problem);
+    } finally {
+      publish();
+    }
   };
 
   setHandler(
@@ -53,22 +80,7 @@ export function handleEnsure(entity: ShareEntity): void {
     async ({ instanceProblem }) =>
       inTurn(async () => {
         requireWhole();
-        try {
-          if (instanceProblem) throw failureOf(instanceProblem);
-          const ensured = await ensureNow();
-          // A share in service may have a word to say about an operation that it refused.
-          // Something else may have been accepted meanwhile, which its status announces.
-          if (!inService(view.status) && ensurable.includes(view.status)) {
-            Object.assign(view, { status: 'available', error: null });
-          }
-          return ensured;
-        } catch (error) {
-          const problem = problemOf(error);
-          outOfService(problem);
-          throw failureOf(problem);
-        } finally {
-          publish();
-        }
+        return ensure(instanceProblem);
       }),
     {
       validator: ({ whenBusy }) => {
@@ -79,4 +91,7 @@ export function handleEnsure(entity: ShareEntity): void {
       },
     },
   );
+
+  // How it fails stays with the share.
+  return async () => void (await ensure().catch(() => undefined));
 }

@@ -2,8 +2,15 @@ import { patched, proxyActivities, setHandler } from '@temporalio/workflow';
 import type { PlacementActivities } from '../activities/placement.js';
 import { entityCall } from './activity-options.js';
 import { deleteShare } from './delete-share.js';
+import { ensureShare } from './ensure-share.js';
 import { giveUpUpdate, retryUpdate } from './messages.js';
-import { commonInstanceId, type Retry, type ShareView, type Snapshot } from './model.js';
+import {
+  commonInstanceId,
+  isTransient,
+  type Retry,
+  type ShareView,
+  type Snapshot,
+} from './model.js';
 import { failureOf, problemOf } from './problem.js';
 import { failedAgain, givenUp, isDue, withoutLeftovers } from './retrying.js';
 import type { ShareEntity } from './share-entity.js';
@@ -16,20 +23,26 @@ export interface Again {
   remove: () => Promise<void>;
   letGo: () => Promise<void>;
   removeSnapshot: (snapshot: Snapshot) => Promise<void>;
+  bringBack: () => Promise<void>;
 }
 
+/** What is tried for a share that is to stay. */
+const repairs = [ensureShare.name];
+
 /**
- * Tries again what could not be deleted or undone of a share and its snapshots, and answers the requests to do so at once
- * or to give it up.
+ * Tries again what could not be deleted, undone or brought back of a share and its snapshots, and answers the requests to do so at
+ * once or to give it up.
  */
 export function handleRetrying(entity: ShareEntity, again: Again) {
   const { view, publish, refuse, inTurn } = entity;
   let forgotten = false;
 
   const tryShare = async (): Promise<void> => {
+    if (!waits(view)) return undefined;
     if (view.status === 'error_deleting') return again.remove();
     if (view.status === 'unmanage_error') return again.letGo();
     if (view.status === 'manage_error') return putBackLater(entity);
+    if (view.retry?.operation === ensureShare.name) return again.bringBack();
     if (view.status === 'error') return removeLeftovers(entity);
     return undefined;
   };
@@ -51,6 +64,16 @@ export function handleRetrying(entity: ShareEntity, again: Again) {
       snapshotId === undefined
         ? `its status is ${view.status}, and nothing of it waits to be tried again`
         : `no snapshot ${snapshotId} of it waits to be tried again`,
+    );
+  };
+
+  const requireGivenUp = ({ snapshotId }: { snapshotId?: string }): void => {
+    requireFailed({ snapshotId });
+    const { operation, reason } = find(snapshotId)?.retry ?? {};
+    if (operation === undefined || !repairs.includes(operation)) return;
+    refuse(
+      'NothingToGiveUp',
+      `it is to stay, and is given up by nobody: what ${operation} fails with is to be put right (${reason}). Or let go of it with: hawser share delete ${view.id}; hawser share unmanage ${view.id} leaves its data`,
     );
   };
 
@@ -78,7 +101,7 @@ export function handleRetrying(entity: ShareEntity, again: Again) {
       inTurn(async () => {
         // Meanwhile a try succeeded: what is deleted is forgotten as well, and nothing else is.
         if (view.status === 'deleted') return;
-        requireFailed({ snapshotId });
+        requireGivenUp({ snapshotId });
         const failed = find(snapshotId);
         if (failed !== view) {
           view.snapshots = view.snapshots.filter((one) => one !== failed);
@@ -90,7 +113,7 @@ export function handleRetrying(entity: ShareEntity, again: Again) {
         }
         publish();
       }),
-    { validator: requireFailed },
+    { validator: requireGivenUp },
   );
 
   return {
@@ -112,8 +135,7 @@ export function handleRetrying(entity: ShareEntity, again: Again) {
 }
 
 /** Nothing else is about to happen to it. */
-const waits = ({ status }: ShareView | Snapshot): boolean =>
-  ['error_deleting', 'error', 'manage_error', 'unmanage_error'].includes(status);
+const waits = ({ status }: ShareView | Snapshot): boolean => !isTransient(status);
 
 /**
  * Gives its place back, also one that a take-over took. What was to be let go of is served on, and its instance stays; what was

@@ -1,9 +1,11 @@
-import { setHandler } from '@temporalio/workflow';
+import { patched, setHandler } from '@temporalio/workflow';
+import { ensureShare } from './ensure-share.js';
 import { extendShare } from './extend-share.js';
 import { extendShareUpdate, shrinkShareUpdate, sizedSignal, type SizeRequest } from './messages.js';
 import { inService, isTransient, type Problem, type ShareStatus, type ShareView } from './model.js';
 import type { ResizeShareInput } from './out-of-service.js';
 import { endedFromOutside, failureOf, problemOf } from './problem.js';
+import { failedAgain } from './retrying.js';
 import type { Operation, ShareEntity } from './share-entity.js';
 import { shrinkShare } from './shrink-share.js';
 import { shareRequestChecks } from './validation.js';
@@ -152,7 +154,13 @@ async function resize(
     const refused = problem.type === 'ShrinkingPossibleDataLoss';
     view.error = problem;
     view.status = refused ? 'shrinking_possible_data_loss_error' : 'available';
-    if (outOfService) view.status = failed;
+    if (outOfService) {
+      view.status = failed;
+      if (patched('brought-back')) view.retry = failedAgain(view.retry, ensureShare.name, problem);
+    } else if (!wasInService) {
+      // It was brought back all the same, open to the rules as recorded.
+      rulesWritten(view, written);
+    }
     return problem;
   } finally {
     if (view.sizeGib !== before) await entity.tellSize();

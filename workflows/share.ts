@@ -66,10 +66,10 @@ async function liveAsShare({
   handleAccess(entity);
   handleSize(entity);
   const removeSnapshot = handleSnapshots(entity);
-  handleEnsure(entity);
+  const bringBack = handleEnsure(entity);
   const letGo = handleManaging(entity);
   const remove = handleDeletion(entity);
-  const retrying = handleRetrying(entity, { remove, letGo, removeSnapshot });
+  const retrying = handleRetrying(entity, { remove, letGo, removeSnapshot, bringBack });
 
   const over = () =>
     view.status === 'deleted' || view.status === 'unmanaged' || retrying.forgotten();
@@ -161,7 +161,8 @@ function handleDeletion(entity: ShareEntity) {
     try {
       if (state.exists) {
         const { instance, location } = state;
-        const input = { share: request, instance, location, isRetry: view.retry !== undefined };
+        const isRetry = view.retry?.operation === deleteShare.name;
+        const input = { share: request, instance, location, isRetry };
         await run(deleteShare, input, `Delete share ${view.id}`);
       }
       await putBack(entity);

@@ -16,9 +16,10 @@ export const rulesToWrite = ({ accessRules }: ShareView): RulesToWrite => ({
 export const isDenied = ({ state, denialFailed }: AccessRule): boolean =>
   state === 'denying' || denialFailed === true;
 
-/** What was written is in force now, and what was left out is gone. */
+/** What was written is in force now, and what was left out is gone: the share itself waits for no other try. */
 export function rulesWritten(view: ShareView, { rules, denied }: RulesToWrite): void {
   for (const rule of rules) rule.state = 'active';
   // Filtered anew: rules may have come while the old list was being written.
   view.accessRules = view.accessRules.filter((rule) => !denied.includes(rule));
+  delete view.retry;
 }

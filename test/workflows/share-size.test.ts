@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest';
 import {
   allowAccessUpdate,
   deleteShareUpdate,
+  ensureShareUpdate,
   extendShareUpdate,
+  giveUpUpdate,
+  retryUpdate,
   shrinkShareUpdate,
 } from '../../workflows/messages.js';
 import { availableShare, create, refusal, type StoryShare } from '../support/share-stories.js';
@@ -207,12 +210,16 @@ describe('extending', () => {
         expect(failure.message).toContain('wrong fs type');
         const view = await share.until('extending_error');
         expect(view).toMatchObject({ sizeGib: 1, volumeSizeGib: 2 });
+        expect(view.retry).toMatchObject({ operation: 'ensureShare', attempts: 1 });
         expect((await refusal(allow(share, '10.0.0.2'))).type).toBe('ShareNotAvailable');
         // Refused before it touches anything, a repeat still tries to bring the share back.
         expect((await refusal(shrink(share, 1))).type).toBe('UndoIncomplete');
-        await share.until('shrinking_error');
+        const again = await share.until('shrinking_error');
+        expect(again.retry).toMatchObject({ attempts: 2, since: view.retry?.since });
         mountable = true;
-        expect(await extend(share, 2)).toMatchObject({ status: 'available', error: null });
+        const back = await extend(share, 2);
+        expect(back).toMatchObject({ status: 'available', error: null });
+        expect(back.retry).toBeUndefined();
         await share.handle.executeUpdate(deleteShareUpdate);
         await share.handle.result();
       },
@@ -263,9 +270,81 @@ describe('extending', () => {
       const { operation } = await share.view();
       await rig.client.workflow.getHandle(operation?.workflowId ?? '').terminate();
       await extended;
-      await share.until('extending_error');
+      expect(await share.until('extending_error')).toMatchObject({
+        retry: { operation: 'ensureShare', attempts: 1 },
+      });
       expect(await extend(share, 2)).toMatchObject({ status: 'available', sizeGib: 2 });
     });
+  });
+});
+
+describe('a share that a change of its size left out of service', () => {
+  /** Can't be mounted, nor found in service, until it is let. */
+  async function leftOut(tell: (share: StoryShare, mend: () => void) => Promise<void>) {
+    let mountable = true;
+    const fails = async () => {
+      if (!mountable) throw broken('wrong fs type', 'CommandFailed');
+    };
+    const rig = await createRig({
+      ...cloudOf().steps,
+      resizeFileSystem: fails,
+      attachVolume: fails,
+      inspectShare: async () => {
+        await fails();
+        return { drift: [], mounted: true };
+      },
+    });
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      mountable = false;
+      await refusal(extend(share, 2));
+      await tell(share, () => {
+        mountable = true;
+      });
+    });
+    return rig.calls;
+  }
+  const retry = ({ handle }: StoryShare) => handle.executeUpdate(retryUpdate, { args: [{}] });
+  const ensure = ({ handle }: StoryShare) =>
+    handle.executeUpdate(ensureShareUpdate, {
+      args: [{ whenBusy: 'wait', instanceProblem: null }],
+    });
+
+  test.each([
+    ['a retry', retry],
+    ['an ensure', ensure],
+  ])('is tried again until it is back, which %s may bring about', async (_, bringBack) => {
+    await leftOut(async (share, mend) => {
+      const before = await share.until('extending_error');
+      expect((await refusal(bringBack(share))).message).toBe('wrong fs type');
+      const again = await share.until('extending_error');
+      expect(again.retry).toMatchObject({
+        operation: 'ensureShare',
+        reason: 'wrong fs type',
+        attempts: 2,
+        since: before.retry?.since,
+      });
+      mend();
+      await bringBack(share);
+      const back = await share.until('available');
+      expect(back).toMatchObject({ sizeGib: 1, error: null });
+      expect(back.retry).toBeUndefined();
+      expect((await refusal(retry(share))).type).toBe('NothingToRetry');
+    });
+  });
+
+  test('is given up by nobody, and deleted as any other', async () => {
+    const calls = await leftOut(async (share, mend) => {
+      const failure = await refusal(share.handle.executeUpdate(giveUpUpdate, { args: [{}] }));
+      expect(failure.type).toBe('NothingToGiveUp');
+      expect(failure.message).toContain('wrong fs type');
+      expect(failure.message).toContain(`hawser share delete ${share.id}`);
+      await share.until('extending_error');
+      mend();
+      await share.handle.executeUpdate(deleteShareUpdate);
+      expect(await share.handle.result()).toMatchObject({ status: 'deleted' });
+    });
+    expect(calls).not.toContain('inspectShare');
   });
 });
 
