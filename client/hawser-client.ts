@@ -526,8 +526,8 @@ export class HawserClient {
   }
 
   /**
-   * Tries at once what could not be deleted or undone and would be tried again later; returns when it succeeded. Throws
-   * `Refused` where nothing is to be tried again, `OperationFailed` with the reason. Harmless to repeat.
+   * Tries at once what could not be deleted, undone, brought back or denied and would be tried again later; returns when it
+   * succeeded. Throws `Refused` where nothing is to be tried again, `OperationFailed` with the reason. Harmless to repeat.
    */
   async retry(what: Retried): Promise<void> {
     await this.#askRetried(what, retryUpdate);
@@ -535,7 +535,7 @@ export class HawserClient {
 
   /**
    * Ends the trying and forgets the share, the snapshot or the instance. What is left of it belongs to nobody then: `sweep`
-   * finds it. Throws `Refused` where nothing is to be tried again.
+   * finds it. Throws `Refused` where nothing is to be tried again, or the share is to stay.
    */
   async giveUp(what: Retried): Promise<void> {
     await this.#askRetried(what, giveUpUpdate);

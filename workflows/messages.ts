@@ -146,12 +146,15 @@ export interface EnsureRequest {
 export const ensureShareUpdate = defineUpdate<EnsuredShare, [EnsureRequest]>('ensure');
 
 /**
- * Tries at once what could not be deleted or undone of a share, its snapshot or an instance, and fails as that does. Refused
- * where nothing is to be tried again. Harmless to repeat.
+ * Tries at once what could not be deleted, undone, brought back or denied of a share, its snapshot or an instance, and fails as
+ * that does. Refused where nothing is to be tried again. Harmless to repeat.
  */
 export const retryUpdate = defineUpdate<void, [{ snapshotId?: string }]>('retry');
 
-/** Ends the trying and forgets what it was about; what is left belongs to nobody then, and is there for a sweep. */
+/**
+ * Ends the trying and forgets what it was about; what is left belongs to nobody then, and is there for a sweep. Refused for a
+ * share that is to stay.
+ */
 export const giveUpUpdate = defineUpdate<void, [{ snapshotId?: string }]>('giveUp');
 
 /** Looks whether the instance is there and answers, and what it lacks. Changes nothing. */

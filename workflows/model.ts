@@ -158,9 +158,15 @@ export interface RunningOperation {
   startedAt: string;
 }
 
-/** What failed and is tried again by itself, at growing intervals, until it succeeds or an operator gives it up. */
+/**
+ * What failed and is tried again by itself, at growing intervals, until it succeeds or an operator gives it up. What is to stay
+ * is given up by nobody.
+ */
 export interface Retry {
-  /** The operation that is tried. */
+  /**
+   * The operation that is tried: a deletion for what is to go, or what could not be undone; `ensureShare` for a share that a
+   * change of its size left out of service; `updateAccess` for a denial that may not be in force.
+   */
   operation: string;
   /** Why the latest try failed. */
   reason: string;
@@ -191,7 +197,7 @@ export interface ShareView extends ShareRequest {
   /** What somebody should know of a share that was taken over: what is not as it was. */
   notes?: string[];
   error: Problem | null;
-  /** While what could not be deleted or undone is tried again. */
+  /** While what could not be deleted, undone, brought back into service or denied is tried again. */
   retry?: Retry;
   operation: RunningOperation | null;
   /** ISO 8601, UTC. */

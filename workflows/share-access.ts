@@ -1,17 +1,23 @@
-import { setHandler } from '@temporalio/workflow';
+import { patched, setHandler } from '@temporalio/workflow';
 import { allowAccessUpdate, changeAccessUpdate, denyAccessUpdate } from './messages.js';
 import type { AccessRule } from './model.js';
 import { failureOf, problemOf } from './problem.js';
+import { failedAgain } from './retrying.js';
 import type { ShareEntity } from './share-entity.js';
 import { updateAccess } from './update-access.js';
 import { canonicalSubject, sameSubject, validateAccess } from './validation.js';
 import { isDenied, rulesToWrite, rulesWritten } from './written-rules.js';
 
-/** Answers the requests that let clients in to a share and send them away. */
-export function handleAccess(entity: ShareEntity): void {
+/**
+ * Answers the requests that let clients in to a share and send them away. Returns how the rules are written once more when a
+ * denial may not be in force.
+ */
+export function handleAccess(entity: ShareEntity): () => Promise<void> {
   handleAllow(entity);
   handleChange(entity);
   handleDeny(entity);
+  // How it fails stays with the share.
+  return async () => writeRules(entity, 'Write the rules once more').catch(() => undefined);
 }
 
 const requireAvailable = (entity: ShareEntity) => entity.requireInService('access rules');
@@ -35,7 +41,7 @@ function handleAllow(entity: ShareEntity): void {
         if (!listed) view.accessRules.push(rule);
         rule.state = 'applying';
         delete rule.denialFailed;
-        await syncAccess(entity, rule, `Allow ${level} to ${subject}`);
+        await writeRules(entity, `Allow ${level} to ${subject}`, rule);
         return { ...rule };
       });
     },
@@ -79,7 +85,7 @@ function handleChange(entity: ShareEntity): void {
         if (rule.state === 'active' && rule.level === level) return { ...rule };
         const former = rule.level;
         Object.assign(rule, { level, state: 'applying' });
-        await syncAccess(entity, rule, `Change ${rule.to} from ${former} to ${level}`);
+        await writeRules(entity, `Change ${rule.to} from ${former} to ${level}`, rule);
         return { ...rule };
       });
     },
@@ -122,7 +128,7 @@ function handleDeny(entity: ShareEntity): void {
         // Another request may have taken it away while this one waited.
         if (!view.accessRules.includes(rule)) return remember(request, { ...rule });
         rule.state = 'denying';
-        await syncAccess(entity, rule, `Deny ${rule.to}`);
+        await writeRules(entity, `Deny ${rule.to}`, rule);
         return remember(request, { ...rule });
       });
     },
@@ -136,24 +142,32 @@ function handleDeny(entity: ShareEntity): void {
   );
 }
 
-/** Writes the whole list of rules to the service instance; `changed` is the rule it is done for. */
-async function syncAccess(
+/** Writes the whole list of rules to the service instance; `changed` is the rule it is done for, if it is for one. */
+async function writeRules(
   entity: ShareEntity,
-  changed: AccessRule,
   summary: string,
+  changed?: AccessRule,
 ): Promise<void> {
   const { view, request, publish, run } = entity;
-  const { instance, location } = entity.place();
   const { rules, denied } = rulesToWrite(view);
   const { accessBy } = view;
   try {
+    const { instance, location } = entity.place();
     await run(updateAccess, { share: request, instance, location, accessBy, rules }, summary);
   } catch (error) {
+    const problem = problemOf(error);
     // It may be in force all the same, its answer lost: what was asked for stays, and the next write settles it.
-    if (changed.state === 'denying') changed.denialFailed = true;
-    changed.state = 'error';
+    if (changed) {
+      if (changed.state === 'denying') changed.denialFailed = true;
+      changed.state = 'error';
+    }
+    // Who was denied may still be in. Who was not let in asks again himself.
+    if (denied.length === 0) delete view.retry;
+    else if (patched('denials-retried')) {
+      view.retry = failedAgain(view.retry, updateAccess.name, problem);
+    }
     publish();
-    throw failureOf(problemOf(error));
+    throw failureOf(problem);
   }
   rulesWritten(view, { rules, denied });
   publish();

@@ -15,6 +15,7 @@ import { failureOf, problemOf } from './problem.js';
 import { failedAgain, givenUp, isDue, withoutLeftovers } from './retrying.js';
 import type { ShareEntity } from './share-entity.js';
 import { putBackLater } from './share-managing.js';
+import { updateAccess } from './update-access.js';
 
 const { leaveServiceInstance, leaveAnyInstance } = proxyActivities<PlacementActivities>(entityCall);
 
@@ -24,13 +25,14 @@ export interface Again {
   letGo: () => Promise<void>;
   removeSnapshot: (snapshot: Snapshot) => Promise<void>;
   bringBack: () => Promise<void>;
+  writeRules: () => Promise<void>;
 }
 
 /** What is tried for a share that is to stay. */
-const repairs = [ensureShare.name];
+const repairs = [ensureShare.name, updateAccess.name];
 
 /**
- * Tries again what could not be deleted, undone or brought back of a share and its snapshots, and answers the requests to do so at
+ * Tries again what could not be deleted, undone or denied of a share and its snapshots, and answers the requests to do so at
  * once or to give it up.
  */
 export function handleRetrying(entity: ShareEntity, again: Again) {
@@ -42,7 +44,9 @@ export function handleRetrying(entity: ShareEntity, again: Again) {
     if (view.status === 'error_deleting') return again.remove();
     if (view.status === 'unmanage_error') return again.letGo();
     if (view.status === 'manage_error') return putBackLater(entity);
+    // A share that is to stay may be in `error` too, when it was found out of service.
     if (view.retry?.operation === ensureShare.name) return again.bringBack();
+    if (view.retry?.operation === updateAccess.name) return again.writeRules();
     if (view.status === 'error') return removeLeftovers(entity);
     return undefined;
   };

@@ -63,13 +63,13 @@ async function liveAsShare({
   const { view, queue, publish } = entity;
 
   handleCreation(entity);
-  handleAccess(entity);
+  const writeRules = handleAccess(entity);
   handleSize(entity);
   const removeSnapshot = handleSnapshots(entity);
   const bringBack = handleEnsure(entity);
   const letGo = handleManaging(entity);
   const remove = handleDeletion(entity);
-  const retrying = handleRetrying(entity, { remove, letGo, removeSnapshot, bringBack });
+  const retrying = handleRetrying(entity, { remove, letGo, removeSnapshot, bringBack, writeRules });
 
   const over = () =>
     view.status === 'deleted' || view.status === 'unmanaged' || retrying.forgotten();

@@ -7,12 +7,16 @@ import { whileInstanceWatched, whileWatched } from './while-watched.js';
 export function addRetryCommands(program: Command): void {
   const retry = program
     .command('retry')
-    .description('try at once what could not be deleted or undone and waits for its next try');
+    .description(
+      'try at once what waits for its next try: could not be deleted, undone, denied, or brought back into service',
+    );
   addTargets(retry, 'try it at once, and wait for what comes of it', tryAgain);
 
   const giveUp = program
     .command('give-up')
-    .description('end the trying, and forget it; `hawser sweep` finds what is left of it');
+    .description(
+      'end the trying of what is to go, and forget it; `hawser sweep` finds what is left of it',
+    );
   addTargets(giveUp, 'forget it, whatever is left of it', abandon);
 }
 

@@ -167,6 +167,49 @@ describe('a share', () => {
     });
   });
 
+  test('that is to stay is brought back, or has its rules written, when it is due', async () => {
+    const rig = await createRig();
+    await rig.run(async () => {
+      const host = { backend: rig.backend, instanceId: 'i1', serverId: 'v1', address: '10.0.0.1' };
+      const instance = { ...host, hostKey: 'k', exportAddress: '10.0.0.1' };
+      const location = {
+        volumeId: 'vol1',
+        path: '/shares/x',
+        exportName: 'x',
+        fileSystem: 'ext4' as const,
+      };
+      const known = { instance, location };
+      const out = await startFailed(
+        rig,
+        'extending_error',
+        { retry: dueSoon('ensureShare') },
+        known,
+      );
+      await until(async () => (await out.view()).status === 'available');
+      expect((await out.view()).retry).toBeUndefined();
+      expect(rig.calls).toEqual(['inspectShare']);
+
+      rig.calls.length = 0;
+      const rule = { type: 'ip', level: 'rw' } as const;
+      const denied = {
+        ...rule,
+        id: 'r',
+        to: '10.0.0.9',
+        state: 'error',
+        denialFailed: true,
+      } as const;
+      const open = await startFailed(
+        rig,
+        'available',
+        { error: null, retry: dueSoon('updateAccess'), accessRules: [denied] },
+        known,
+      );
+      await until(async () => !(await open.view()).retry);
+      expect(await open.view()).toMatchObject({ status: 'available', accessRules: [] });
+      expect(rig.calls).toEqual(['applyNfsExports']);
+    });
+  });
+
   test.each(['NFS', 'CIFS'] as const)(
     'by %s that found somebody else in its place takes neither exports nor mount off him',
     async (protocol) => {

@@ -4,7 +4,10 @@ import {
   allowAccessUpdate,
   changeAccessUpdate,
   denyAccessUpdate,
+  ensureShareUpdate,
   extendShareUpdate,
+  giveUpUpdate,
+  retryUpdate,
 } from '../../workflows/messages.js';
 import type { AccessLevel } from '../../workflows/model.js';
 import { beginShare, availableShare, refusal, type StoryShare } from '../support/share-stories.js';
@@ -26,7 +29,7 @@ function writer() {
     if (seen.broken) throw ApplicationFailure.nonRetryable('disk full', 'CommandFailed');
     seen.written.push(rules.map(({ to, level }) => `${to} ${level}`));
     seen.by.push(accessBy);
-    return [];
+    return [{ path: '10.254.0.5:/shares/x', adminOnly: false }];
   };
   return { seen, steps: { applyNfsExports: write, applyCifsShare: write } };
 }
@@ -186,4 +189,104 @@ test('a share of a protocol that its backend has no helper for is not made, nor 
     expect((await share.until('error')).error?.message).toContain('serves no CIFS shares');
   });
   expect(['resolveShareHelper', 'resolveShareNetwork']).toEqual(expect.arrayContaining(rig.calls));
+});
+
+describe('a denial that failed', () => {
+  const retry = ({ handle }: StoryShare) => handle.executeUpdate(retryUpdate, { args: [{}] });
+
+  /** A share with two rules, one of which could not be denied. */
+  async function stillOpen(
+    story: (share: StoryShare, seen: ReturnType<typeof writer>['seen']) => Promise<void>,
+    more: Steps = {},
+  ) {
+    const { seen, steps } = writer();
+    const rig = await createRig({ ...steps, ...more });
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      await allow(share, '10.0.0.1');
+      await allow(share, '10.0.0.2');
+      seen.broken = true;
+      await refusal(deny(share, '10.0.0.1'));
+      rig.calls.length = 0;
+      await story(share, seen);
+    });
+    return rig.calls;
+  }
+
+  test('is tried again, whole list, until the client is out', async () => {
+    await stillOpen(async (share, seen) => {
+      const { retry: first } = await share.until('available');
+      expect(first).toMatchObject({ operation: 'updateAccess', reason: 'disk full', attempts: 1 });
+      expect(await refusal(retry(share))).toMatchObject({ message: 'disk full' });
+      await refusal(allow(share, '10.0.0.3'));
+      expect((await share.until('available')).retry).toMatchObject({
+        attempts: 3,
+        since: first?.since,
+      });
+      const { type } = await refusal(share.handle.executeUpdate(giveUpUpdate, { args: [{}] }));
+      expect(type).toBe('NothingToGiveUp');
+      seen.broken = false;
+      await retry(share);
+      const view = await share.until('available');
+      expect(view.retry).toBeUndefined();
+      expect(view.accessRules.map(({ to, state }) => `${to} ${state}`)).toEqual([
+        '10.0.0.2 active',
+        '10.0.0.3 active',
+      ]);
+      expect(seen.written.at(-1)).toEqual(['10.0.0.2 rw', '10.0.0.3 rw']);
+    });
+  });
+
+  test('waits for no try any more when another write succeeds, or the rule is wanted again', async () => {
+    await stillOpen(async (share, seen) => {
+      await refusal(allow(share, '10.0.0.1'));
+      expect((await share.until('available')).retry).toBeUndefined();
+      await refusal(deny(share, '10.0.0.1'));
+      expect((await share.until('available')).retry).toMatchObject({ attempts: 1 });
+      seen.broken = false;
+      await allow(share, '10.0.0.3');
+      expect((await share.until('available')).retry).toBeUndefined();
+    });
+  });
+
+  test('is tried on a share that was found out of service, which loses nothing by it', async () => {
+    let drift = true;
+    const inspectShare = async () => {
+      if (drift) throw ApplicationFailure.nonRetryable('no device', 'CommandFailed');
+      return { drift: [], mounted: true };
+    };
+    const calls = await stillOpen(
+      async (share, seen) => {
+        const ensure = () =>
+          share.handle.executeUpdate(ensureShareUpdate, {
+            args: [{ whenBusy: 'wait', instanceProblem: null }],
+          });
+        await refusal(ensure());
+        expect((await share.until('error')).retry).toMatchObject({ operation: 'updateAccess' });
+        await refusal(retry(share));
+        expect((await share.until('error')).retry).toMatchObject({ attempts: 2 });
+        seen.broken = false;
+        await retry(share);
+        expect((await share.until('error')).retry).toBeUndefined();
+        drift = false;
+        await ensure();
+        await share.until('available');
+      },
+      { inspectShare },
+    );
+    expect(new Set(calls)).toEqual(new Set(['inspectShare', 'applyNfsExports']));
+  });
+
+  test('is tried again; an allowance or a change that failed is not', async () => {
+    const { seen, steps } = writer();
+    const rig = await createRig(steps);
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      await allow(share, '10.0.0.1');
+      seen.broken = true;
+      await refusal(allow(share, '10.0.0.2'));
+      await refusal(change(share, '10.0.0.1', 'ro'));
+      expect((await share.until('available')).retry).toBeUndefined();
+    });
+  });
 });
