@@ -8,6 +8,7 @@ export type OrphanKind =
   | 'boot volume'
   | 'key pair'
   | 'port'
+  | 'host port'
   | 'subnet'
   | 'network'
   | 'security group';

@@ -45,6 +45,7 @@ const order: OrphanKind[] = [
   'boot volume',
   'key pair',
   'port',
+  'host port',
   'subnet',
   'network',
   'security group',

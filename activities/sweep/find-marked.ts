@@ -8,7 +8,10 @@ import { markedKeypair, markedServer } from './marked-servers.js';
 import { markedSnapshot, markedVolume } from './marked-storage.js';
 
 /** In the cloud, with one owner. */
-export type OwnedKind = Exclude<OrphanKind, 'leftovers' | 'subnet' | 'network' | 'security group'>;
+export type OwnedKind = Exclude<
+  OrphanKind,
+  'leftovers' | 'host port' | 'subnet' | 'network' | 'security group'
+>;
 
 type Find = (backend: Backend, id: string) => Promise<Marked | 'unmarked' | undefined>;
 

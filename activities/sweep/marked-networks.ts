@@ -1,3 +1,4 @@
+import { isHostPort } from '../../host-interface/index.js';
 import type { Network, Port, SecurityGroup, Subnet } from '../../openstack/network.js';
 import type { Orphan } from '../../workflows/sweep-model.js';
 import type { Backend } from '../backend.js';
@@ -32,6 +33,8 @@ export interface SharedNetworks {
   networks: Network[];
   subnets: Subnet[];
   groups: SecurityGroup[];
+  /** Of workers' hosts, in these networks and the admin network. */
+  hostPorts: Port[];
 }
 
 export async function listSharedNetworks({
@@ -52,7 +55,9 @@ export async function listSharedNetworks({
     subnets.push(...(await cloud.network.listSubnets({ network_id: id })));
   }
   const groups = await cloud.network.listSecurityGroups(own);
-  return { ports, networks, subnets, groups };
+  const joined = [options.admin_network_id, ...networks.map(({ id }) => id)];
+  const hostPorts = ports.filter((port) => isHostPort(port) && joined.includes(port.networkId));
+  return { ports, networks, subnets, groups, hostPorts };
 }
 
 export type SharedThing = Pick<
@@ -70,13 +75,34 @@ export const shareNetworkOf = ({ description }: Subnet): string | undefined =>
     .map((kind) => description.slice(mark(kind, '').length))
     .find(isUuid);
 
-/** What nobody uses but `orphanPorts`: subnets, then networks that would be empty without them, and groups. */
+/** Whether one of these is an instance's port, or of a server that was there before, on a subnet of a worker's host. */
+export function leadsToAnInstance({ fixedIps: own }: Port, ports: Port[]): boolean {
+  return ports.some(
+    ({ description, deviceOwner, fixedIps }) =>
+      (isOurs('instance', description) || deviceOwner.startsWith('compute:')) &&
+      fixedIps.some(({ subnetId }) => own.some((ip) => ip.subnetId === subnetId)),
+  );
+}
+
+/**
+ * What nobody uses but `orphanPorts`: ports of workers' hosts, subnets, then networks that would be empty without them, and
+ * groups.
+ */
 export function unusedOf(
   backend: string,
-  { ports, networks, subnets, groups }: SharedNetworks,
+  { ports, networks, subnets, groups, hostPorts }: SharedNetworks,
   orphanPorts: Set<string>,
 ): SharedThing[] {
   const others = ports.filter(({ id }) => !orphanPorts.has(id));
+  const unusedHostPorts = hostPorts
+    .filter((port) => !leadsToAnInstance(port, others))
+    .map((port) => ({
+      ...told(port),
+      kind: 'host port' as const,
+      owner: `worker host ${port.deviceId}`,
+      why: 'no service instance has a port on its subnets',
+      shareNetworkId: null,
+    }));
   const unusedSubnets = subnets.flatMap((subnet): SharedThing[] => {
     const shareNetworkId = shareNetworkOf(subnet);
     const used = others.some(
@@ -119,10 +145,10 @@ export function unusedOf(
       kind: 'security group' as const,
       why: 'no port is in it',
     }));
-  return [...unusedSubnets, ...unusedNetworks, ...unusedGroups];
+  return [...unusedHostPorts, ...unusedSubnets, ...unusedNetworks, ...unusedGroups];
 }
 
-const told = ({ id, name, description, createdAt }: Network | Subnet | SecurityGroup) => ({
+const told = ({ id, name, description, createdAt }: Network | Subnet | SecurityGroup | Port) => ({
   id,
   name,
   mark: description,

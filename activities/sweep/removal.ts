@@ -7,7 +7,13 @@ import { findMarked, type OwnedKind } from './find-marked.js';
 import type { IsOrphan, Removed } from './marked.js';
 import { createJudge, type Judging } from './owners.js';
 import { createLeftoversRemoval } from './remove-leftovers.js';
-import { removeNetwork, removePort, removeSecurityGroup, removeSubnet } from './remove-networks.js';
+import {
+  removeHostPort,
+  removeNetwork,
+  removePort,
+  removeSecurityGroup,
+  removeSubnet,
+} from './remove-networks.js';
 import { removeServer } from './remove-server.js';
 import { createStorageRemoval } from './remove-storage.js';
 
@@ -52,6 +58,7 @@ export function createRemoval(backends: Backends, temporal: Client) {
   }: Removal): Promise<Removed> => {
     const backend = backends(name);
     const isOrphan = orphanTest(judging);
+    if (kind === 'host port') return removeHostPort(backend, id);
     if (kind === 'subnet') return removeSubnet(backend, id);
     if (kind === 'network') return removeNetwork(backend, id);
     if (kind === 'security group') return removeSecurityGroup(backend, id);

@@ -1,9 +1,10 @@
+import { isHostPort } from '../../host-interface/index.js';
 import { isDeleted } from '../../openstack/compute.js';
 import type { Backend } from '../backend.js';
 import { permanent } from '../failures.js';
 import { releaseSubnet } from '../network.js';
 import { unlessInUse } from '../unless-in-use.js';
-import { shareNetworkOf } from './marked-networks.js';
+import { leadsToAnInstance, shareNetworkOf } from './marked-networks.js';
 import type { Removed } from './marked.js';
 
 /** Refuses while its server is there, which would serve nobody without it. Safe to repeat. */
@@ -17,6 +18,18 @@ export async function removePort({ cloud }: Backend, id: string): Promise<void> 
     );
   }
   await cloud.network.deletePort(id);
+}
+
+/** Of a worker's host, which makes another when it has to. One that leads to an instance again stays. Safe to repeat. */
+export async function removeHostPort({ cloud }: Backend, id: string): Promise<Removed> {
+  const { network } = cloud;
+  const port = await network.findPort(id);
+  if (!port) return 'removed';
+  const ports = await network.listPorts({ network_id: port.networkId });
+  if (!isHostPort(port) || leadsToAnInstance(port, ports)) return 'inUse';
+  // Its host may be giving it an address on another subnet right now.
+  await network.deletePort(id, { ifRevision: port.revisionNumber });
+  return 'removed';
 }
 
 /** With its interface on the router. A port that an instance took meanwhile keeps it. Safe to repeat. */

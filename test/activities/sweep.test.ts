@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
+import { ensureHostPort } from '../../host-interface/host-port.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import {
   commonInstanceId,
@@ -88,6 +89,13 @@ async function boot(): Promise<InstanceHost> {
   );
   await bench.steps.waitForSsh({ host });
   return host;
+}
+
+/** The service subnet of an instance's share network. */
+async function subnetsOf({ instanceId }: InstanceHost) {
+  const name = `hawser-${instanceId.slice(bench.backend.length + 1, -2)}`;
+  const subnets = await rig.operator.network.listSubnets({ name });
+  return subnets.map(({ id: subnetId, networkId }) => ({ subnetId, networkId }));
 }
 
 /** Of the shares that these tests call gone Temporal knows nothing, for no worker ended their workflows. */
@@ -349,6 +357,63 @@ describe('in the cloud', () => {
     expect(await rig.operator.network.findPort(port?.id ?? '')).toBeTruthy();
   });
 
+  test("a port of a worker's host stays while it leads to an instance or one lives, and goes afterwards", async () => {
+    const { network } = rig.operator;
+    const host = await boot();
+    const workflow = await liveInstance(host);
+    await listed(1);
+    const [{ networkId, subnetId } = { networkId: '', subnetId: '' }] = await subnetsOf(host);
+    const { id } = await ensureHostPort(network, { host: 'devcloud', networkId, subnetId });
+    const hostPort = { kind: 'host port', id } as const;
+    const found = async () => (await find()).filter(({ kind }) => kind === 'host port');
+    expect(await found()).toEqual([]);
+    expect(await remove(hostPort)).toBe('inUse');
+
+    // One that is being set up has no port yet.
+    const ports = await network.listPorts({ name: `hawser-${host.instanceId}` });
+    await rig.operator.compute.deleteServer(host.serverId);
+    await expect.poll(() => rig.operator.compute.findServer(host.serverId)).toBeUndefined();
+    for (const port of ports) await network.deletePort(port.id);
+    expect(await found()).toEqual([]);
+
+    await workflow.terminate();
+    await listed(0);
+    expect(await found()).toMatchObject([
+      { id, owner: 'worker host devcloud', mark: 'hawser:host=devcloud', keep: null },
+    ]);
+    const foreign = await network.createPort({
+      name: 'theirs',
+      networkId,
+      fixedIps: [{ subnetId }],
+    });
+    expect(await remove({ kind: 'host port', id: foreign.id })).toBe('inUse');
+    for (const _ of ['first', 'second']) expect(await remove(hostPort)).toBe('removed');
+    expect(await network.findPort(id)).toBeUndefined();
+    await network.deletePort(foreign.id);
+  });
+
+  test("a port of a worker's host in the admin network is found behind the last instance", async () => {
+    const { network } = rig.operator;
+    const { id: networkId } = await network.createNetwork({ name: 'admin' });
+    const { id: subnetId } = await network.createSubnet({
+      networkId,
+      cidr: '10.252.0.0/28',
+      ipVersion: 4,
+    });
+    bench = await rig.addBackend({ admin_network_id: networkId, admin_subnet_id: subnetId });
+    const { id } = await ensureHostPort(network, { host: 'devcloud', networkId, subnetId });
+    const theirs = await network.createPort({
+      name: 'x',
+      networkId,
+      fixedIps: [{ subnetId }],
+      description: `hawser:instance=${serviceInstanceId('other', randomUUID(), 0)}`,
+    });
+    expect(await find()).toEqual([]);
+    await network.deletePort(theirs.id);
+    expect(await find()).toMatchObject([{ kind: 'host port', id }]);
+    expect(await remove({ kind: 'host port', id })).toBe('removed');
+  });
+
   test('a subnet whose description names no share network is left alone', async () => {
     const { network } = rig.operator;
     const odd = await network.createNetwork({ name: bench.options.service_network_name });
@@ -366,10 +431,8 @@ describe('in the cloud', () => {
   test('a service subnet with a port of a living instance stays, with its way out', async () => {
     const host = await boot();
     await liveInstance(host);
-    const [subnet] = await rig.operator.network.listSubnets({
-      name: `hawser-${host.instanceId.slice(bench.backend.length + 1, -2)}`,
-    });
-    expect(await remove({ kind: 'subnet', id: subnet?.id ?? '' })).toBe('inUse');
+    const [subnet] = await subnetsOf(host);
+    expect(await remove({ kind: 'subnet', id: subnet?.subnetId ?? '' })).toBe('inUse');
     const ports = await rig.operator.network.listPorts({ network_id: subnet?.networkId ?? '' });
     expect(ports.some(({ deviceOwner }) => deviceOwner.includes('router'))).toBe(true);
   });
