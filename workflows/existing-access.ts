@@ -27,6 +27,8 @@ const usualOptions = new Set(
 export function accessOfExports(exports: string[], rootSquash = false): ExistingAccess {
   const squash = rootSquash ? 'root_squash' : 'no_root_squash';
   const access: ExistingAccess = { accessBy: 'ip', rules: [], obstacles: [], notes: [] };
+  // Of exports to the same clients the first counts. Looked up, for there may be too many to look at all for each.
+  const levels = new Map<string, AccessLevel>();
   for (const line of exports) {
     // Split, since a pattern takes long to find that a long line is none of these.
     const at = line.indexOf('(');
@@ -47,7 +49,7 @@ export function accessOfExports(exports: string[], rootSquash = false): Existing
       continue;
     }
     const level = options.includes('rw') ? 'rw' : 'ro';
-    if (!access.rules.some((rule) => rule.to === to)) access.rules.push({ to, level });
+    if (!levels.has(to)) levels.set(to, level);
     const odd = options.filter((option) => !usualOptions.has(option) && option !== squash);
     for (const option of odd.filter(breaksClients)) {
       access.obstacles.push(
@@ -61,7 +63,7 @@ export function accessOfExports(exports: string[], rootSquash = false): Existing
       );
     }
   }
-  return access;
+  return { ...access, rules: [...levels].map(([to, level]) => ({ to, level })) };
 }
 
 /**

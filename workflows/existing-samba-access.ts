@@ -1,7 +1,7 @@
 /** Who is let in to a share of Samba's that was there before, as pure functions. */
 import { addressOf, type ExistingAccess } from './existing-access.js';
 import type { AccessLevel } from './model.js';
-import { canonicalSubject, sameSubject } from './validation.js';
+import { canonicalSubject } from './validation.js';
 
 /** By lower-case name; what is not there is as Samba has it by default. */
 type Section = Map<string, string>;
@@ -27,8 +27,9 @@ const isOn = (section: Section, key: string): boolean =>
   /^(yes|true|1|on)$/i.test(section.get(key) ?? '');
 const isOff = (section: Section, key: string): boolean =>
   /^(no|false|0|off)$/i.test(section.get(key) ?? '');
+/** Of a list; other blanks than these are to Samba part of a word. */
 const wordsOf = (section: Section, key: string): string[] =>
-  (section.get(key) ?? '').split(/[\s,]+/).filter(Boolean);
+  (section.get(key) ?? '').split(/[ \t\r,]+/).filter(Boolean);
 
 const usualParameters = [
   'path',
@@ -121,22 +122,25 @@ function accessByUser(section: Section): ExistingAccess {
   if (valid.length === 0 && !isOff(section, 'available')) {
     obstacles.push('it lets in whoever can log in: say in valid users who may come in');
   }
-  const listed = (key: string, to: string) => wordsOf(section, key).some((one) => same(one, to));
-  const levelOf = (to: string): AccessLevel => {
-    if (listed('write list', to)) return 'rw';
-    return listed('read list', to) || !isOff(section, 'read only') ? 'ro' : 'rw';
+  const named = (key: string) => new Set(wordsOf(section, key).map(oneCase));
+  const [readers, writers] = [named('read list'), named('write list')];
+  const levelOf = (user: string): AccessLevel => {
+    if (writers.has(user)) return 'rw';
+    return readers.has(user) || !isOff(section, 'read only') ? 'ro' : 'rw';
   };
-  const users = valid.filter((to, at) => valid.findIndex((one) => same(one, to)) === at);
+  // Looked up, since a list may be so long that a workflow had no time for each user to look at all others.
+  const users = new Map<string, string>();
+  for (const to of valid) if (!users.has(oneCase(to))) users.set(oneCase(to), to);
   return {
     accessBy: 'user',
-    rules: users.map((to) => ({ to, level: levelOf(to) })),
+    rules: [...users].map(([user, to]) => ({ to, level: levelOf(user) })),
     obstacles,
     notes: notesOn(section, { 'create mask': '0755' }),
   };
 }
 
-const same = (one: string, other: string): boolean =>
-  sameSubject({ type: 'user', to: one }, { type: 'user', to: other });
+/** Samba does not tell `Alice` from `alice`. */
+const oneCase = (user: string): string => user.toLowerCase();
 
 /** Undefined for groups, patterns and names that no rule can have. */
 function userOf(word: string): string | undefined {
@@ -148,27 +152,32 @@ function userOf(word: string): string | undefined {
 }
 
 function hostsIn(section: Section): { addresses: string[]; obstacles: string[] } {
-  const allow = section.get('hosts allow');
+  const allow = wordsOf(section, 'hosts allow');
   const deny = section.get('hosts deny')?.trim() ?? '';
-  if (allow === undefined) {
-    if (deny === '') return { addresses: ['0.0.0.0/0', '::/0'], obstacles: [] };
-    if (/^(ALL|0\.0\.0\.0\/0)$/i.test(deny)) return { addresses: [], obstacles: [] };
-  }
+  const deniesAll = /^(ALL|0\.0\.0\.0\/0)$/i.test(deny);
+  // To Samba an empty list is none.
+  if (allow.length === 0 && deny === '') return { addresses: everyone, obstacles: [] };
   const obstacles: string[] = [];
-  if (deny !== '' && !/^(ALL|0\.0\.0\.0\/0)$/i.test(deny)) {
+  if (deny !== '' && !deniesAll) {
     obstacles.push(`it shuts out some (hosts deny = ${deny}): say in hosts allow who may come in`);
   }
-  const addresses = (allow ?? '').split(/[\s,]+/).flatMap((word) => {
-    if (word === '' || /^(127\.|localhost$|::1$)/.test(word)) return [];
-    if (/^ALL$/i.test(word)) return ['0.0.0.0/0', '::/0'];
-    const to = addressOf(beginningOf(word));
+  const addresses = allow.flatMap((word) => {
+    if (/^localhost$/i.test(word)) return [];
+    if (/^ALL$/i.test(word)) return everyone;
+    // What NFS calls everyone is to Samba a name that nobody has.
+    const to = /^[\d.:a-f/]+$/i.test(word) ? addressOf(beginningOf(word)) : undefined;
     if (to === undefined) {
       obstacles.push(`it lets in ${word} (hosts allow), and rules are for addresses and prefixes`);
     }
-    return to === undefined ? [] : [to];
+    return to === undefined || isThisHost(to) ? [] : [to];
   });
   return { addresses: [...new Set(addresses)], obstacles };
 }
+
+const everyone = ['0.0.0.0/0', '::/0'];
+
+/** Of an address or prefix in canonical form: `127.0.0.1/1` is half of the world, and spelled `0.0.0.0/1`. */
+const isThisHost = (to: string): boolean => to.startsWith('127.') || to === '::1';
 
 /** Samba takes `10.0.` for all addresses that begin so. */
 function beginningOf(word: string): string {

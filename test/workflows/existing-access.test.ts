@@ -54,6 +54,22 @@ describe('exports', () => {
   });
 });
 
+/** The deadlock detector gives a workflow a few seconds. */
+const inTime = 3000;
+
+test('lists that are as long as an answer can be are read in time', () => {
+  const many = Array.from({ length: 20_000 }, (_, at) => at);
+  const hosts = many.map((at) => `10.0.${at >> 8}.${at & 255}`);
+  const began = performance.now();
+  expect(accessOfExports(hosts.map((to) => `${to}(rw)`)).rules).toHaveLength(many.length);
+  const users = many.map((at) => `user${at}`).join(' ');
+  const section = `\tvalid users = ${users}\n\tread list = ${users}\n\twrite list = ${users}`;
+  expect(accessOfSection(section).rules).toHaveLength(many.length);
+  const byHost = `\tguest ok = yes\n\tread only = no\n\thosts allow = ${hosts.join(' ')}`;
+  expect(accessOfSection(byHost).rules).toHaveLength(many.length);
+  expect(performance.now() - began).toBeLessThan(3 * inTime);
+});
+
 describe("a section of Samba's registry", () => {
   const section = (...lines: string[]) =>
     ['[Old]', '\tpath = /srv/old', ...lines.map((line) => `\t${line}`)].join('\n');
@@ -75,6 +91,14 @@ describe("a section of Samba's registry", () => {
     expect([...obstacles, ...notes]).toEqual([]);
   });
 
+  test('names this host by its own addresses alone, not by a mask that hides them', () => {
+    const allow = (list: string) => accessOfSection(section(...open, `hosts allow = ${list}`));
+    for (const list of ['127.', '127.0.0.1 localhost ::1', '127.0.0.0/8', '127.0.0.1/255.0.0.0']) {
+      expect(allow(list), list).toMatchObject({ rules: [], obstacles: [] });
+    }
+    expect(allow('127.0.0.1/1').rules).toEqual([{ to: '0.0.0.0/1', level: 'rw' }]);
+  });
+
   test('has its parameters by any of their names', () => {
     const { rules, obstacles } = accessOfSection(
       section('Writeable = Yes', 'public = yes', 'AllowHosts = 10.0.0.5'),
@@ -91,6 +115,10 @@ describe("a section of Samba's registry", () => {
     const free = ['read only = no', 'guest ok = yes'];
     expect(accessOfSection(section(...free)).rules).toEqual(everyone);
     expect(accessOfSection(section(...open, 'hosts allow = ALL')).rules).toEqual(everyone);
+    expect(accessOfSection(section(...free, 'hosts allow =')).rules).toEqual(everyone);
+    expect(accessOfSection(section(...free, 'hosts allow =', 'hosts deny =')).rules).toEqual(
+      everyone,
+    );
     expect(accessOfSection(section(...open)).rules).toEqual([]);
     expect(accessOfSection(section(...free, 'available = no')).rules).toEqual([]);
   });
@@ -141,6 +169,9 @@ describe("a section of Samba's registry", () => {
     [['write list = &staff'], /write list have &staff/],
     [['valid users = "Alice Smith"'], /valid users have "Alice/],
     [['valid users ='], /whoever can log in/],
+    // One odd name to Samba, not two users.
+    [['valid users = alice\u00a0bob'], /valid users have alice\u00a0bob/],
+    [['valid users = alice\vbob'], /valid users have alice\vbob/],
   ])('%j stands in the way of users', (lines, reason) => {
     const { obstacles } = accessOfSection(section('valid users = alice', ...lines));
     expect(obstacles).toContainEqual(expect.stringMatching(reason));
@@ -150,6 +181,10 @@ describe("a section of Samba's registry", () => {
     [['guest ok = yes', 'hosts allow = 10.0.0.5'], /read only/],
     [[...open, 'hosts allow = 10.0. EXCEPT 10.0.0.7'], /EXCEPT/],
     [[...open, 'hosts allow = client.example.org'], /client\.example\.org/],
+    [[...open, 'hosts allow = *'], /lets in \*/],
+    [[...open, 'hosts allow = <world>'], /lets in <world>/],
+    [[...open, 'hosts allow = 127.example.org'], /lets in 127\.example\.org/],
+    [[...open, 'hosts allow = 10.0.0.5\u00a010.0.0.6'], /lets in 10\.0\.0\.5\u00a0/],
     [['read only = no', 'guest ok = yes', 'hosts deny = 10.0.0.7'], /hosts deny = 10\.0\.0\.7/],
     [[...open, 'valid users = alice', 'hosts allow = 10.0.0.5'], /valid users = alice/],
     [['read only = no', 'hosts allow = 10.0.0.5'], /set guest ok = yes/],
