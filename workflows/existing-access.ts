@@ -16,6 +16,26 @@ export interface ExistingAccess {
   notes: string[];
 }
 
+/** Each is written into every look at the share, and what is taken over must fit in one message of Temporal's. */
+const MAX_RULES = 2000;
+
+/** What stands in the way of so many rules; undefined when a share can have them. */
+export const tooManyRules = ({ rules }: ExistingAccess): string | undefined =>
+  rules.length > MAX_RULES
+    ? `it lets in ${rules.length} clients, and a share that is taken over has ${MAX_RULES} rules at most: put them together in prefixes or shares`
+    : undefined;
+
+const MAX_SAID = 20;
+const MAX_SAID_LENGTH = 300;
+
+/** A host may have said much, and a workflow's memo, where its failure is told, takes 32 KB. */
+export function inShort(texts: string[]): string[] {
+  const said = texts
+    .slice(0, MAX_SAID)
+    .map((text) => (text.length > MAX_SAID_LENGTH ? `${text.slice(0, MAX_SAID_LENGTH)}…` : text));
+  return texts.length > MAX_SAID ? [...said, `and ${texts.length - MAX_SAID} more`] : said;
+}
+
 /** What our own exports have too, as exportfs -s spells it. */
 const usualOptions = new Set(
   'rw ro sync wdelay hide no_subtree_check secure no_all_squash mountpoint sec=sys acl nocrossmnt secure_locks no_pnfs anonuid=65534 anongid=65534'.split(

@@ -11,7 +11,7 @@ import type { ExistingVolume, ExistingVolumeActivities } from '../activities/exi
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
 import { cloudCall, entityCall, promptCommand } from './activity-options.js';
-import { accessOfExports, type ExistingAccess } from './existing-access.js';
+import { accessOfExports, inShort, tooManyRules, type ExistingAccess } from './existing-access.js';
 import { accessOfSection } from './existing-samba-access.js';
 import { giveBack, takingOverSignal, type TakenOver } from './give-back.js';
 import {
@@ -123,7 +123,7 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
       exportLocations,
       accessBy,
       accessRules: rules.map((rule) => ({ id: uuid4(), type: accessBy, ...rule, state: 'active' })),
-      notes: [...access.notes, ...notesOn(request, existing, volume, exportLocations)],
+      notes: inShort([...access.notes, ...notesOn(request, existing, volume, exportLocations)]),
     };
   });
 }
@@ -147,9 +147,10 @@ const invalid = (type: string, reason: string, { id, exportLocation }: ManageReq
 function requireUsable(
   request: ManageRequest,
   { type, path, fstab, exports, entries, elsewhere }: ExistingShare,
-  { obstacles }: ExistingAccess,
+  access: ExistingAccess,
 ): ShareLocation['fileSystem'] {
-  const reasons = [...obstacles];
+  const many = tooManyRules(access);
+  const reasons = [...(many === undefined ? [] : [many]), ...access.obstacles];
   const other = fstab
     .map((line) => /[ ,]x-hawser\.share=([^, ]+)/.exec(line)?.[1])
     .find((owner) => owner !== undefined && owner !== request.id);
@@ -168,9 +169,9 @@ function requireUsable(
   const known = type === 'ext4' || type === 'ext3';
   if (!known) reasons.push(`its file system is ${type}, and Hawser's are ext4 and ext3`);
   // It would be let in by that whatever the share's rules say.
-  reasons.push(...elsewhere.map((way) => `it is exported ${way} too: take that away first`));
+  for (const way of elsewhere) reasons.push(`it is exported ${way} too: take that away first`);
   if (reasons.length > 0 || !known) {
-    throw invalid('ManageInvalidShare', reasons.join('; '), request);
+    throw invalid('ManageInvalidShare', inShort(reasons).join('; '), request);
   }
   return type;
 }

@@ -201,6 +201,27 @@ test.each([
   },
 );
 
+test.each([
+  ['exports to many', Array.from({ length: 3000 }, (_, at) => `10.0.${at >> 8}.${at & 255}(rw)`)],
+  ['long names in exports', Array.from({ length: 300 }, () => `${'x'.repeat(2000)}(rw)`)],
+])('%s are refused in words that fit in a failure', async (_what, exports) => {
+  const disk = { device: '/dev/vdb', type: 'ext4', uuid: 'u', sizeBytes: 1, serial: null };
+  const found = { path: '/srv/old', section: null, exports, fstab: [], elsewhere: [], entries: [] };
+  await withBackend(
+    { inspectExistingShare: async () => ({ ...disk, ...found }) },
+    async (rig, client) => {
+      const spec = specFor(rig);
+      await client.manageShare(spec);
+      await expect(client.waitForShare(spec.id)).rejects.toMatchObject({
+        type: 'ManageInvalidShare',
+        message: expect.stringMatching(/lets in 3000 clients|280 more/) as string,
+      });
+      const { error } = await client.getShare(spec.id);
+      expect(error?.message.length).toBeLessThan(10_000);
+    },
+  );
+});
+
 test('one that could not be managed is deleted by forgetting it', async () => {
   const { calls } = await withBackend({ claimVolume: fails }, async (rig, client) => {
     const spec = specFor(rig);
