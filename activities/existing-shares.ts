@@ -95,7 +95,7 @@ export function createExistingShareActivities(backends: Backends) {
         serial: facts('serial')[0] ?? null,
         exports: facts('export'),
         rootSquash: backends(host.backend).options.nfs_root_squash,
-        section: facts('section').map(decode)[0] ?? null,
+        section: facts('section').map((text) => whole(decode(text), where, host))[0] ?? null,
         fstab: facts('fstab').map(decode),
         elsewhere: facts('elsewhere'),
         entries: facts.named('entry ').map(([file, text]) => ({ file, text: decode(text) })),
@@ -190,6 +190,17 @@ function textIn(base64: string, path: string, { address }: InstanceHost): string
       `What ${address} has of ${path} in its exports, fstab or registry is not all UTF-8, and could not be put back as it was: write it in UTF-8 first`,
     );
   }
+}
+
+/** Refuses a section that would be another one when it is read from a file, where such a line goes on in the next. */
+function whole(section: string, name: string, { address }: InstanceHost): string {
+  const line = section.split('\n').find((one) => one.trimEnd().endsWith('\\'));
+  if (line === undefined) return section;
+  const parameter = line.slice(0, Math.max(line.indexOf('='), 0)).trim();
+  throw permanent(
+    'ManageInvalidShare',
+    `Share ${name} of Samba on ${address} could not be put back as it was, since its ${parameter || 'section'} ends in a backslash: change that first`,
+  );
 }
 
 /** Lines `FACT<TAB>VALUE` by fact. */

@@ -374,6 +374,18 @@ describe('CIFS', () => {
     },
   );
 
+  test('whose section could not be put back as it was is left alone', async () => {
+    const name = `Odd-${next}`;
+    await bench.onHost(host, shareByHand, name, path, '10.0.0.5');
+    await bench.onHost(host, 'net conf setparm "$1" comment "$2"', name, 'C:\\');
+    const before = await files();
+    expect(await failureOf(look('CIFS', name))).toMatchObject({
+      type: 'ManageInvalidShare',
+      message: expect.stringContaining('its comment ends in a backslash') as string,
+    });
+    expect(await files()).toBe(before);
+  });
+
   test('what is not in the registry is no share', async () => {
     expect(await failureOf(look('CIFS', 'nothing'))).toMatchObject({
       type: 'ManageInvalidShare',

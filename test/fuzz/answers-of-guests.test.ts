@@ -78,6 +78,11 @@ afterAll(async () => {
 const share = { host, shareId: 'a', volumeId: 'v', sizeGib: 1, location: null, hold: 'h' };
 const rules = [{ to: '10.0.0.5', level: 'rw' as const }];
 
+const existing = {
+  ...{ path: '/srv/a', device: '/dev/vdb', type: 'ext4', uuid: 'u', sizeBytes: 1, serial: null },
+  ...{ exports: [], section: '[a]\n\tpath = /srv/a', fstab: [], elsewhere: [], entries: [] },
+};
+
 const steps: Record<string, (one: Bench['steps']) => Promise<unknown>> = {
   measureShare: (one) => one.measureShare(share),
   measureUsage: (one) => one.measureUsage(share),
@@ -89,6 +94,10 @@ const steps: Record<string, (one: Bench['steps']) => Promise<unknown>> = {
   inspectCifsShare: (one) => one.inspectShare({ ...share, protocol: 'CIFS', rules }),
   inspectExistingShare: (one) =>
     one.inspectExistingShare({ host, protocol: 'NFS', where: '/srv/a' }),
+  inspectExistingCifsShare: (one) =>
+    one.inspectExistingShare({ host, protocol: 'CIFS', where: 'a' }),
+  takeOverShare: (one) => one.takeOverShare({ host, shareId: 'a', existing, rules }),
+  giveBackShare: (one) => one.giveBackShare({ host, shareId: 'a', existing }),
   applyNfsExports: (one) => one.applyNfsExports({ ...share, rules }),
   applyCifsShare: (one) => one.applyCifsShare({ ...share, rules }),
   applyCifsUsers: (one) =>
@@ -123,6 +132,7 @@ const line = fc.oneof(
       fc.constantFrom('\t', ' ', ''),
       fc.oneof(
         hostileText,
+        hostileText.map((one) => Buffer.from(one).toString('base64')),
         fc.constantFrom('1', '-1', '1e999', '9'.repeat(400), 'NaN', '0x10', '1 2 3', '1 2', '/='),
       ),
     )

@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accessOfExports } from '../../workflows/existing-access.js';
+import { accessOfSection } from '../../workflows/existing-samba-access.js';
 import type { InstanceHost } from '../../workflows/model.js';
 import { canonicalAddress, canonicalSubject } from '../../workflows/validation.js';
 import { deviceSerial } from '../../activities/share-paths.js';
@@ -13,7 +14,7 @@ import {
   type Bench,
 } from '../support/activities.js';
 import { around, hostileText, nearlyAddress } from './inputs.js';
-import { holdsInBatches, patience } from './properties.js';
+import { holds, holdsInBatches, patience } from './properties.js';
 
 let rig: ActivityRig;
 let bench: Bench;
@@ -224,6 +225,70 @@ describe('a service instance', { timeout: patience }, () => {
         expect((await exported()).filter(isSeen)).toEqual(inForce);
       },
       { of: 0.2 },
+    );
+  });
+
+  test('gives back a share of Samba’s as it was, whatever it says', async () => {
+    const { blockStorage } = rig.operator;
+    const metadata = {};
+    const { id: volumeId } = await blockStorage.createVolume({ name: 'smb', sizeGib: 1, metadata });
+    await expect
+      .poll(async () => (await blockStorage.getVolume(volumeId)).status)
+      .toBe('available');
+    await bench.steps.attachVolume({ backend: bench.backend, serverId: host.serverId, volumeId });
+    await bench.onHost(host, mountByHand, deviceSerial(volumeId), '/srv/smb');
+    const fstab = await bench.onHost(host, 'cat "$r/etc/fstab"');
+    const value = fc.oneof(
+      hostileText,
+      nearlyAddress,
+      fc.constantFrom('yes', 'no', 'alice bob', 'a\\', '\\', '[x]', '# a', 'ALL'),
+    );
+    const parameter = fc.tuple(
+      fc.constantFrom(
+        ...['comment', 'hosts allow', 'hosts deny', 'valid users', 'write list', 'guest ok'],
+        ...['read only', 'vfs objects', 'root preexec', 'create mask', 'available', 'copy'],
+      ),
+      value.filter((text) => !/[\0\r\n]/.test(text) && Buffer.from(text).toString() === text),
+    );
+    const sections = async () => sectionsIn(await bench.onHost(host, 'net conf list'));
+    const location = { volumeId, path: '/srv/smb', exportName: 'Old', fileSystem: 'ext4' as const };
+    await holds(
+      'sections of a share and beside it',
+      fc.array(parameter, { maxLength: 8 }),
+      async (some) => {
+        // What Samba takes of it; what it refuses does not get there.
+        await bench.onHost(
+          host,
+          `net conf drop; net conf addshare Older "$r/srv" writeable=n guest_ok=n "not ours"
+           net conf addshare Old "$r/srv/smb"; net conf addshare old2 "$r/srv/other"
+           while (($# > 1)); do net conf setparm Old "$1" "$2" 2>/dev/null || :; shift 2; done`,
+          ...some.flat(),
+        );
+        const before = await sections();
+        let existing;
+        try {
+          existing = await bench.steps.inspectExistingShare({
+            host,
+            protocol: 'CIFS',
+            where: 'OLD',
+          });
+        } catch (error) {
+          expect(error).toMatchObject({ type: 'ManageInvalidShare' });
+          expect(Object.values(before['Old'] ?? {}).some((one) => one.endsWith('\\'))).toBe(true);
+          return;
+        }
+        expect(sectionsIn(existing.section ?? '')).toEqual({ Old: before['Old'] });
+        const { accessBy, rules, obstacles } = accessOfSection(existing.section ?? '');
+        await bench.steps.takeOverShare({ host, shareId: 's', existing, rules: [] });
+        if (obstacles.length === 0)
+          await bench.steps.applyCifsShare({ host, shareId: 's', location, accessBy, rules });
+        const { Old: _ours, ...others } = before;
+        expect(await sections()).toMatchObject(others);
+        await bench.steps.giveBackShare({ host, shareId: 's', existing });
+        expect(await sections()).toEqual(before);
+        expect(sorted(await bench.onHost(host, 'cat "$r/etc/fstab"'))).toEqual(sorted(fstab));
+      },
+      { of: 0.03 },
     );
   });
 });

@@ -10,9 +10,7 @@ import { holds, patience } from './properties.js';
 const boolean = fc.constantFrom('yes', 'no', 'True', 'FALSE', 'on', 'Off', '1', '0', '', 'perhaps');
 const separator = fc.constantFrom(' ', ', ', ',', '\t', '\v', '\u00a0', ' ; ');
 const listOf = (word: fc.Arbitrary<string>) =>
-  fc
-    .array(fc.tuple(word, separator), { maxLength: 4 })
-    .map((some) => some.flat().join('').trim());
+  fc.array(fc.tuple(word, separator), { maxLength: 4 }).map((some) => some.flat().join('').trim());
 const host = fc.oneof(
   nearlyAddress,
   fc.constantFrom(
@@ -116,7 +114,9 @@ function matches(word: string, address: string): boolean {
         ? 32
         : 128
       : mask.includes('.')
-        ? mask.split('.').reduce((sum, byte) => sum + Number(byte).toString(2).replaceAll('0', '').length, 0)
+        ? mask
+            .split('.')
+            .reduce((sum, byte) => sum + Number(byte).toString(2).replaceAll('0', '').length, 0)
         : Number(mask);
   const list = new BlockList();
   list.addSubnet(base, bits, kind);
@@ -144,7 +144,15 @@ function levelOf(section: Map<string, string>, name: string): string | undefined
   return no.includes(section.get('readonly')?.toLowerCase() ?? '') ? 'rw' : 'ro';
 }
 
-const strangers = ['8.8.8.8', '10.0.0.5', '10.0.7.7', '10.9.9.9', '100.0.0.1', '2001:db8::9', 'fd00::1'];
+const strangers = [
+  '8.8.8.8',
+  '10.0.0.5',
+  '10.0.7.7',
+  '10.9.9.9',
+  '100.0.0.1',
+  '2001:db8::9',
+  'fd00::1',
+];
 
 /** Machines at and beside what a list names. */
 const clientsOf = (section: Map<string, string>): string[] => [

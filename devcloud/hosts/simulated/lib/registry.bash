@@ -14,16 +14,17 @@ globals='|workgroup|server string|server role|security|map to guest|guest accoun
 # Sets r_section, r_key and r_value, one entry a parameter, and `sections`, in order.
 load_registry() {
   r_section=() r_key=() r_value=() sections=()
-  [[ ! -e $registry ]] || parse_smb_conf "$registry"
+  [[ ! -e $registry ]] || parse_smb_conf "$registry" line-by-line
 }
 
-# Returns 1 when the file cannot be read; lines that are no parameters are passed over, as by Samba.
-parse_smb_conf() {
+# Returns 1 when the file cannot be read; lines that are no parameters are passed over, as by Samba. A value of the registry
+# may end in a backslash, a line of a file goes on after one.
+parse_smb_conf() { # FILE [line-by-line]
   local line joined='' section=''
   [[ -r $1 && ! -d $1 ]] || return 1
   while IFS= read -r line || [[ -n $line ]]; do
     trim "$line"
-    if [[ $REPLY == *\\ ]]; then joined+=${REPLY%\\}; continue; fi
+    if [[ $REPLY == *\\ && -z ${2-} ]]; then joined+=${REPLY%\\}; continue; fi
     trim "$joined$REPLY"
     joined=
     case $REPLY in
