@@ -81,10 +81,10 @@ function endpointFromCatalog(
 
 const MAX_URL_LENGTH = 2000;
 
-/** Whether paths can be put behind it: not behind a query or a fragment. */
+/** Whether paths can be put behind it: not behind a query or a fragment. A URL is read without its line ends, a mark is not. */
 function isRoot(url: string): boolean {
   if (url.length > MAX_URL_LENGTH || !URL.canParse(url)) return false;
-  return /^https?:$/.test(new URL(url).protocol) && !/[?#]/.test(url);
+  return /^https?:$/.test(new URL(url).protocol) && !/[?#\s\p{Cc}]/u.test(url);
 }
 
 type Endpoint = Catalog[number]['endpoints'][number];

@@ -548,17 +548,21 @@ describe('an answer that nobody expects', () => {
     expect(error.message.length).toBeLessThan(3000);
   });
 
-  test.each(['no url', 'file:///etc/passwd', 'http://host/?a=', 'http://host/#', 'http://['])(
-    'is a catalog with %s',
-    async (url) => {
-      cloud.catalog = [
-        { type: 'compute', endpoints: [{ interface: 'public', region_id: 'R1', url }] },
-      ];
-      const error = await failure(list(open()));
-      expect(error).toBeInstanceOf(EndpointNotFound);
-      expect(error.message).toContain(`${JSON.stringify(url)} is no URL`);
-    },
-  );
+  test.each([
+    'no url',
+    'file:///etc/passwd',
+    'http://host/?a=',
+    'http://host/#',
+    'http://[',
+    'http://host/a\nb',
+  ])('is a catalog with %s', async (url) => {
+    cloud.catalog = [
+      { type: 'compute', endpoints: [{ interface: 'public', region_id: 'R1', url }] },
+    ];
+    const error = await failure(list(open()));
+    expect(error).toBeInstanceOf(EndpointNotFound);
+    expect(error.message).toContain(`${JSON.stringify(url)} is no URL`);
+  });
 
   test('is a token of a project whose id leads elsewhere', async () => {
     const token = {
