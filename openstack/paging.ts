@@ -28,7 +28,8 @@ export async function listAll<T>(
       method: 'GET',
       schema: page,
     });
-    items.push(...found);
+    // One by one: all at once they are arguments, of which a call takes only so many.
+    for (const item of found) items.push(item);
     if (next === undefined) return items;
     const endless = seen.has(next) || seen.size >= MAX_PAGES || items.length > MAX_ITEMS;
     const following = queryOf(next);
