@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { Networks, Port, Subnet } from '../openstack/network.js';
 import { HostInterfaceNotReady } from './errors.js';
@@ -48,7 +49,13 @@ export async function locate(
 export const withPrefix = (fixedIps: Port['fixedIps'], subnets: Subnet[]): string[] =>
   fixedIps.flatMap(({ subnetId, ipAddress }) => {
     const length = subnets.find(({ id }) => id === subnetId)?.cidr.split('/')[1];
-    return length === undefined ? [] : [`${ipAddress}/${length}`];
+    if (length === undefined) return [];
+    if (isIPv4(ipAddress) && Number(length) > 32) {
+      throw new HostInterfaceNotReady(
+        `Neutron says that ${ipAddress} is on subnet ${subnetId}, whose prefix length is ${length}`,
+      );
+    }
+    return [`${ipAddress}/${length}`];
   });
 
 /** Whether an address is within `10.254.0.5/28`, host bits or not. */

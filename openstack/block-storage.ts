@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { createApi } from './api.js';
+import * as field from './fields.js';
 import type { Query } from './query.js';
 import { path } from './query.js';
 import type { Requester } from './session.js';
@@ -9,22 +10,22 @@ const MICROVERSION = '3.42';
 
 const volumeSchema = z
   .object({
-    id: z.string(),
+    id: field.id,
     name: z.string().nullish(),
     status: z.string(),
-    size: z.number(),
+    size: field.whole,
     metadata: z.record(z.string(), z.string()),
     attachments: z.array(
       z.object({
-        server_id: z.string().nullish(),
-        attachment_id: z.string(),
+        server_id: field.id.nullish(),
+        attachment_id: field.id,
         device: z.string().nullish(),
       }),
     ),
-    snapshot_id: z.string().nullish(),
+    snapshot_id: field.id.nullish(),
     volume_type: z.string().nullish(),
     availability_zone: z.string().nullish(),
-    created_at: z.string(),
+    created_at: field.time,
   })
   .transform((volume) => ({
     id: volume.id,
@@ -47,13 +48,13 @@ const volumeSchema = z
 
 const snapshotSchema = z
   .object({
-    id: z.string(),
+    id: field.id,
     name: z.string().nullish(),
     status: z.string(),
-    size: z.number(),
-    volume_id: z.string(),
+    size: field.whole,
+    volume_id: field.id,
     metadata: z.record(z.string(), z.string()).nullish(),
-    created_at: z.string(),
+    created_at: field.time,
   })
   .transform((snapshot) => ({
     id: snapshot.id,
@@ -71,15 +72,15 @@ const zoneSchema = z
   .object({ zoneName: z.string(), zoneState: z.object({ available: z.boolean() }) })
   .transform(({ zoneName, zoneState }) => ({ name: zoneName, available: zoneState.available }));
 
-const volumeTypeSchema = z.object({ id: z.string(), name: z.string() });
+const volumeTypeSchema = z.object({ id: field.id, name: z.string() });
 
 const limitsSchema = z
   .object({
     absolute: z.object({
-      maxTotalVolumes: z.number(),
-      maxTotalVolumeGigabytes: z.number(),
-      totalVolumesUsed: z.number(),
-      totalGigabytesUsed: z.number(),
+      maxTotalVolumes: field.whole,
+      maxTotalVolumeGigabytes: field.whole,
+      totalVolumesUsed: field.whole,
+      totalGigabytesUsed: field.whole,
     }),
   })
   .transform(({ absolute }) => ({

@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import * as field from './fields.js';
 
 export const serverSchema = z
   .object({
-    id: z.string(),
+    id: field.id,
     name: z.string(),
     status: z.string(),
     'OS-EXT-STS:task_state': z.string().nullish(),
-    fault: z.object({ code: z.number(), message: z.string() }).optional(),
+    fault: z.object({ code: field.whole, message: z.string() }).optional(),
     metadata: z.record(z.string(), z.string()),
-    created: z.string(),
+    created: field.time,
     addresses: z.record(
       z.string(),
       z.array(z.object({ addr: z.string(), 'OS-EXT-IPS-MAC:mac_addr': z.string().optional() })),
@@ -43,10 +44,10 @@ export const isDeleted = ({ status }: Pick<Server, 'status'>): boolean =>
 
 export const keypairSchema = z
   .object({
-    name: z.string(),
+    name: field.segment,
     public_key: z.string(),
     fingerprint: z.string(),
-    created_at: z.string().nullish(),
+    created_at: field.time.nullish(),
   })
   .transform(({ name, public_key, fingerprint, created_at }) => ({
     name,
@@ -58,11 +59,11 @@ export const keypairSchema = z
 
 export const flavorSchema = z
   .object({
-    id: z.string(),
+    id: field.segment,
     name: z.string(),
-    vcpus: z.number(),
-    ram: z.number(),
-    disk: z.number(),
+    vcpus: field.whole,
+    ram: field.whole,
+    disk: field.whole,
     'OS-FLV-DISABLED:disabled': z.boolean().optional(),
   })
   .transform((flavor) => ({
@@ -75,14 +76,14 @@ export const flavorSchema = z
   }));
 
 export const attachmentSchema = z.object({
-  serverId: z.string(),
-  volumeId: z.string(),
+  serverId: field.id,
+  volumeId: field.id,
   /** Nova's guess (`/dev/vdb`), often not what the guest calls it. */
   device: z.string().nullish(),
 });
 
 export const serverActionSchema = z
-  .object({ action: z.string(), request_id: z.string(), start_time: z.string() })
+  .object({ action: z.string(), request_id: z.string(), start_time: field.time })
   .transform((one) => ({
     /** `create`, `reboot`, `attach_volume`… */
     action: one.action,

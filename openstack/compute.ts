@@ -13,6 +13,7 @@ import {
   serverActionSchema,
   serverSchema,
 } from './compute-types.js';
+import * as field from './fields.js';
 import { path } from './query.js';
 import type { Requester } from './session.js';
 
@@ -42,7 +43,7 @@ export function createCompute(requester: Requester) {
   return {
     /** Returns at once; the server is built later. NOT safe to repeat: a second call makes a second server. */
     createServer: async (server: NewServer): Promise<{ id: string }> =>
-      nova.call('POST', '/servers', 'server', z.object({ id: z.string() }), {
+      nova.call('POST', '/servers', 'server', z.object({ id: field.id }), {
         body: { server: serverRequest(server) },
       }),
 

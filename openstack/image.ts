@@ -1,19 +1,20 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { createApi, saidTwice } from './api.js';
+import * as field from './fields.js';
 import { path } from './query.js';
 import type { Requester } from './session.js';
 
 const imageSchema = z
   .object({
-    id: z.string(),
+    id: field.id,
     name: z.string().nullish(),
     status: z.string(),
-    min_disk: z.number().nullish(),
-    min_ram: z.number().nullish(),
-    size: z.number().nullish(),
+    min_disk: field.whole.nullish(),
+    min_ram: field.whole.nullish(),
+    size: field.whole.nullish(),
     visibility: z.string(),
-    created_at: z.string(),
+    created_at: field.time,
   })
   .transform((image) => ({
     id: image.id,

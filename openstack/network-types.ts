@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { camelKeys } from './case.js';
+import * as field from './fields.js';
 
 /** Neutron leaves out what an extension would add, or sends null: both mean nothing. */
 const text = z
@@ -14,32 +15,35 @@ const list = <T>(schema: z.ZodType<T>) =>
     .transform((value) => value ?? []);
 
 const common = {
-  id: z.string(),
+  id: field.id,
   name: text,
   description: text,
   project_id: z.string(),
   tags: list(z.string()),
   /** ISO 8601; empty if the cloud does not tell. */
-  created_at: text,
+  created_at: z
+    .union([field.time, z.literal('')])
+    .nullish()
+    .transform((value) => value ?? ''),
 };
 
 const fixedIpSchema = z
-  .object({ subnet_id: z.string(), ip_address: z.string() })
+  .object({ subnet_id: field.id, ip_address: field.address })
   .transform(camelKeys);
 
 export const networkFields = z.object({
   ...common,
   status: z.string(),
   shared: z.boolean().default(false),
-  mtu: optional(z.number()),
-  subnets: list(z.string()),
+  mtu: optional(field.whole.nonnegative()),
+  subnets: list(field.id),
   'router:external': z.boolean().default(false),
 });
 
 export const subnetFields = z.object({
   ...common,
-  network_id: z.string(),
-  cidr: z.string(),
+  network_id: field.id,
+  cidr: field.prefix,
   ip_version: z.union([z.literal(4), z.literal(6)]),
   gateway_ip: optional(z.string()),
   enable_dhcp: z.boolean(),
@@ -47,17 +51,17 @@ export const subnetFields = z.object({
 
 export const portFields = z.object({
   ...common,
-  network_id: z.string(),
-  mac_address: z.string(),
+  network_id: field.id,
+  mac_address: field.mac,
   /** The server or router it belongs to, empty when free. */
   device_id: text,
   /** `compute:nova`, `network:router_interface`, `network:dhcp`… */
   device_owner: text,
   fixed_ips: list(fixedIpSchema),
-  security_groups: list(z.string()),
+  security_groups: list(field.id),
   status: z.string(),
   admin_state_up: z.boolean(),
-  revision_number: optional(z.number()),
+  revision_number: optional(field.whole),
   'binding:host_id': text,
   'binding:vif_type': text,
 });
@@ -66,24 +70,24 @@ export const routerFields = z.object({
   ...common,
   status: z.string(),
   admin_state_up: z.boolean(),
-  external_gateway_info: optional(z.object({ network_id: z.string() }).transform(camelKeys)),
+  external_gateway_info: optional(z.object({ network_id: field.id }).transform(camelKeys)),
 });
 
 export const securityGroupFields = z.object(common);
 
 export const securityGroupRuleFields = z.object({
-  id: z.string(),
+  id: field.id,
   description: text,
   project_id: z.string(),
-  security_group_id: z.string(),
+  security_group_id: field.id,
   direction: z.string(),
   ethertype: z.string(),
   /** Null for any. */
   protocol: optional(z.string()),
-  port_range_min: optional(z.number()),
-  port_range_max: optional(z.number()),
+  port_range_min: optional(field.whole),
+  port_range_max: optional(field.whole),
   remote_ip_prefix: optional(z.string()),
-  remote_group_id: optional(z.string()),
+  remote_group_id: optional(field.id),
 });
 
 export const networkSchema = networkFields.transform(

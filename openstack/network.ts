@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createApi, saidTwice } from './api.js';
 import { snakeKeys } from './case.js';
+import * as field from './fields.js';
 import { type Condition, createCollection } from './network-collection.js';
 import {
   type Network,
@@ -132,7 +133,7 @@ export function createNetworks(requester: Requester) {
 
     /** With a subnet it makes a port at the subnet's gateway address. Repeated, it answers 400 or 409. */
     addRouterInterface: async (id: string, to: Attachment): Promise<{ portId: string }> => {
-      const schema = z.object({ port_id: z.string() });
+      const schema = z.object({ port_id: field.id });
       const call = { service: 'network', method: 'PUT' } as const;
       const { port_id } = await requester.request({
         ...call,

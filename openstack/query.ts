@@ -1,3 +1,5 @@
+import { isSegment } from './fields.js';
+
 export type QueryValue = string | number | boolean;
 
 /** A list of values repeats its key. */
@@ -18,7 +20,7 @@ export function withQuery(url: string, query: Query | undefined): string {
  */
 export function path(parts: TemplateStringsArray, ...values: string[]): string {
   for (const value of values) {
-    if (value === '' || value === '.' || value === '..' || /\p{Cs}/u.test(value)) {
+    if (!isSegment(value)) {
       throw new TypeError(`${JSON.stringify(value)} is no id: ${parts.join('…')}`);
     }
   }

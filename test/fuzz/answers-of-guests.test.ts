@@ -79,8 +79,17 @@ const share = { host, shareId: 'a', volumeId: 'v', sizeGib: 1, location: null, h
 const rules = [{ to: '10.0.0.5', level: 'rw' as const }];
 
 const existing = {
-  ...{ path: '/srv/a', device: '/dev/vdb', type: 'ext4', uuid: 'u', sizeBytes: 1, serial: null },
-  ...{ exports: [], section: '[a]\n\tpath = /srv/a', fstab: [], elsewhere: [], entries: [] },
+  path: '/srv/a',
+  device: '/dev/vdb',
+  type: 'ext4',
+  uuid: 'u',
+  sizeBytes: 1,
+  serial: null,
+  exports: [],
+  section: '[a]\n\tpath = /srv/a',
+  fstab: [],
+  elsewhere: [],
+  entries: [],
 };
 
 const steps: Record<string, (one: Bench['steps']) => Promise<unknown>> = {

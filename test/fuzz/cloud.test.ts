@@ -2,51 +2,20 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ApplicationFailure } from '@temporalio/common';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readComplaint, parseRetryAfter } from '../../openstack/error-body.js';
-import {
-  AuthenticationFailed,
-  EndpointNotFound,
-  OpenStackError,
-  OpenStackUnreachable,
-  UnexpectedAnswer,
-} from '../../openstack/errors.js';
 import { createBlockStorage } from '../../openstack/block-storage.js';
 import { createCompute } from '../../openstack/compute.js';
 import { createNetworks } from '../../openstack/network.js';
 import { path, withQuery } from '../../openstack/query.js';
 import { Session } from '../../openstack/session.js';
 import { Transport } from '../../openstack/transport.js';
-import { toFailure } from '../../worker/failures.js';
 import { FakeCloud, PROJECT_ID } from '../openstack/fake-cloud.js';
+import { expectFailure } from './failures.js';
 import { hostileText } from './inputs.js';
 import { holds, patience } from './properties.js';
-
-const kinds = [
-  OpenStackError,
-  OpenStackUnreachable,
-  UnexpectedAnswer,
-  AuthenticationFailed,
-  EndpointNotFound,
-];
-
-/** As a step would fail with it: typed, of a size that Temporal takes, with a delay that it can wait. */
-function expectFailure(error: unknown): void {
-  expect(
-    kinds.some((kind) => error instanceof kind),
-    String(error),
-  ).toBe(true);
-  const failure = toFailure(error);
-  expect(failure).toBeInstanceOf(ApplicationFailure);
-  const { message, nextRetryDelay, type } = failure as ApplicationFailure;
-  expect(type).toBeTruthy();
-  expect(message.length).toBeLessThan(10_000);
-  expect(Number(nextRetryDelay ?? 0)).toBeGreaterThanOrEqual(0);
-  expect(Number(nextRetryDelay ?? 0)).toBeLessThanOrEqual(3_600_000);
-}
 
 const wellFormed = (text: string): boolean => Buffer.from(text).toString() === text;
 

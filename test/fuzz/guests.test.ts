@@ -245,8 +245,18 @@ describe('a service instance', { timeout: patience }, () => {
     );
     const parameter = fc.tuple(
       fc.constantFrom(
-        ...['comment', 'hosts allow', 'hosts deny', 'valid users', 'write list', 'guest ok'],
-        ...['read only', 'vfs objects', 'root preexec', 'create mask', 'available', 'copy'],
+        'comment',
+        'hosts allow',
+        'hosts deny',
+        'valid users',
+        'write list',
+        'guest ok',
+        'read only',
+        'vfs objects',
+        'root preexec',
+        'create mask',
+        'available',
+        'copy',
       ),
       value.filter((text) => !/[\0\r\n]/.test(text) && Buffer.from(text).toString() === text),
     );

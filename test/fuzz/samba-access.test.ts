@@ -44,7 +44,13 @@ const odd = fc.array(
   fc.oneof(
     fc.tuple(
       fc.constantFrom(
-        ...['read only', 'writeable', 'Write OK', 'guest ok', 'public', 'guest only', 'available'],
+        'read only',
+        'writeable',
+        'Write OK',
+        'guest ok',
+        'public',
+        'guest only',
+        'available',
       ),
       boolean,
     ),

@@ -133,6 +133,13 @@ describe('lists', () => {
     expect(fake.calls(`GET ${SERVERS}/detail`)).toHaveLength(2);
   });
 
+  test('of more things than a function takes arguments are read whole', async () => {
+    const one = () => ({ serverId: 's1', volumeId: 'v1' });
+    const volumeAttachments = Array.from({ length: 200_000 }, one);
+    fake.on(`GET ${SERVERS}/s1/os-volume_attachments`, { json: { volumeAttachments } });
+    expect(await cloud.compute.listAttachments('s1')).toHaveLength(200_000);
+  });
+
   test('with something else in them are an error', async () => {
     for (const json of [{}, { servers: {} }, { servers: [{ id: 1 }] }, []]) {
       fake.on(`GET ${SERVERS}/detail`, { json });
@@ -332,6 +339,50 @@ describe('Glance', () => {
     fake.on(call, { status: 404, json: { message, code: '404 Not Found', title: 'Not Found' } });
     await cloud.image.deleteImage('1');
     expect(fake.calls(call)[0]?.headers.accept).toBe('application/json');
+  });
+});
+
+describe('an answer that would be taken for another thing is refused', () => {
+  const subnet = { project_id: PROJECT_ID, network_id: 'n1', enable_dhcp: true, ip_version: 4 };
+  const port = {
+    id: 'p1',
+    project_id: PROJECT_ID,
+    network_id: 'n1',
+    mac_address: 'fa:16:3e:00:00:01',
+    status: 'ACTIVE',
+    admin_state_up: true,
+  };
+  const fixed = (address: string) => ({ fixed_ips: [{ subnet_id: 'b1', ip_address: address }] });
+
+  test.each([
+    ['an empty id', { ...port, id: '' }, 'id expected'],
+    ['an id that leads elsewhere', { ...port, id: '..' }, 'id expected'],
+    ['an id that is an option', { ...port, id: '-rf' }, 'id expected'],
+    ['an address that is an option', { ...port, ...fixed('-j') }, 'IP address expected'],
+    ['more than an address', { ...port, ...fixed('10.0.0.5 dev lo') }, 'IP address expected'],
+    ['an address with a zone', { ...port, ...fixed('fe80::1%eth0') }, 'IP address expected'],
+    ['a word for a MAC address', { ...port, mac_address: 'random' }, 'MAC address expected'],
+    ['a time that is none', { ...port, created_at: 'soon' }, 'time expected'],
+  ])('%s', async (_what, answer, reason) => {
+    fake.on('GET /network/v2.0/ports', { json: { ports: [answer] } });
+    const error: unknown = await cloud.network.listPorts().catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(UnexpectedAnswer);
+    expect(String(error)).toContain(reason);
+  });
+
+  test.each(['10.0.0.0', '10.0.0.0/33', '10.0.0.0/-1', 'fd00::/129', 'any/24', '/24', '::/0/1'])(
+    'prefix %s',
+    async (cidr) => {
+      fake.on('GET /network/v2.0/subnets', { json: { subnets: [{ ...subnet, id: 'b1', cidr }] } });
+      await expect(cloud.network.listSubnets()).rejects.toThrow('prefix expected');
+    },
+  );
+
+  test('a size that no volume has, and a time that no sweep can read', async () => {
+    for (const more of [{ size: 1.5 }, { created_at: 'soon' }, { id: 'a\nb' }]) {
+      fake.on(`GET ${VOLUMES}/v1`, { json: { volume: { ...volume('v1', 'n'), ...more } } });
+      await expect(cloud.blockStorage.getVolume('v1')).rejects.toThrow(UnexpectedAnswer);
+    }
   });
 });
 

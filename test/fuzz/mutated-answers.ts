@@ -1,0 +1,60 @@
+/** Answers of a cloud in which something is missing, or is something else. */
+import * as fc from 'fast-check';
+import { hostileText } from './inputs.js';
+
+export type Json = unknown;
+
+/** As many places as there are in it, each as the keys that lead there. */
+export const placesIn = (value: Json, above: string[] = []): string[][] => [
+  above,
+  ...(typeof value === 'object' && value !== null
+    ? Object.entries(value).flatMap(([key, below]) => placesIn(below, [...above, key]))
+    : []),
+];
+
+/** With something else in one place, or nothing. */
+export function changed(value: Json, [key, ...below]: string[], to: Json): Json {
+  if (key === undefined) return to;
+  if (Array.isArray(value))
+    return value.map((one: Json, at) => (String(at) === key ? changed(one, below, to) : one));
+  const fields = { ...(value as Record<string, Json>) };
+  if (below.length === 0 && to === undefined) delete fields[key];
+  else
+    Object.defineProperty(fields, key, {
+      value: changed(fields[key], below, to),
+      enumerable: true,
+    });
+  return fields;
+}
+
+export const anything = fc.oneof(
+  fc.constantFrom<Json>(undefined, null, '', '.', '..', '-', '-rf', '--', 'a b', 'a/b', 'a\nb'),
+  fc.constantFrom<Json>(0, -1, 1.5, 1e300, true, false, [], {}, [null], [[]], '\ud800', '1'),
+  hostileText,
+  fc.jsonValue(),
+);
+
+/** A sound answer with something else in it, and what is none. */
+export const bodyOf = (answer: object) =>
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc
+        .array(fc.tuple(fc.constantFrom(...placesIn(answer)), anything), { maxLength: 2 })
+        .map((changes) =>
+          changes.reduce<Json>((one, [place, to]) => {
+            try {
+              return changed(one, place, to);
+            } catch {
+              return one;
+            }
+          }, answer),
+        )
+        .map((one) => JSON.stringify(one) ?? ''),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.nat(400).map((length) => JSON.stringify(answer).slice(0, length)),
+    },
+    { weight: 1, arbitrary: fc.constantFrom('', 'null', '[]', '{}', '<html>', '[[[[', '"x"') },
+  );
