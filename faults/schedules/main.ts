@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Bench } from '../bench.js';
 import type { Layout } from '../lanes.js';
+import { lookForSecrets } from '../oracles/secrets.js';
 import type { Place } from '../place.js';
 import { patiently } from './patiently.js';
 import { planOf, wordsOfSchedule } from './plan.js';
@@ -94,6 +95,7 @@ async function runAll(seeds: number[]): Promise<ScheduleReport> {
       seeds: { from: Math.min(...seeds), to: Math.max(...seeds) },
       kills: weather.kills,
       replayed: replayer?.count ?? 0,
+      secrets: (await lookForSecrets(bench)).map(({ text }) => text),
     });
   });
 }
@@ -119,5 +121,5 @@ if (flags.print !== undefined) {
   const report = await runAll(seeds);
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else tell(report);
-  if (report.failed.length > 0) process.exitCode = 1;
+  if (report.failed.length > 0 || report.secrets.length > 0) process.exitCode = 1;
 }

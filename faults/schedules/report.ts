@@ -10,12 +10,14 @@ interface Run {
   kills: number;
   /** How many histories were replayed. */
   replayed: number;
+  /** Where a secret was told. */
+  secrets: string[];
 }
 
 /** What a run came to, as one JSON document. */
 export function reportOf(
   verdicts: ScheduleVerdict[],
-  { startedAt, seeds, planned, kills, replayed }: Run,
+  { startedAt, seeds, planned, kills, replayed, secrets }: Run,
 ) {
   const count = (outcome: Outcome) => verdicts.filter((one) => one.outcome === outcome).length;
   const faults: Record<string, number> = {};
@@ -38,6 +40,7 @@ export function reportOf(
     /** How often the worker was killed; every lane feels each. */
     kills,
     replayed,
+    secrets,
     wallSeconds: Math.round((Date.now() - startedAt) / 1000),
     failed: verdicts
       .filter(({ outcome }) => outcome !== 'passed')
@@ -55,6 +58,7 @@ export function tell(report: ScheduleReport): void {
   const { schedules, passed, stuck, leaked, duplicated, lost, seeds, failed } = report;
   const struck = Object.values(report.faults).reduce((sum, count) => sum + count, 0);
   for (const { rerun } of failed) process.stdout.write(`  ${rerun}\n`);
+  for (const secret of report.secrets) process.stdout.write(`  ${secret}\n`);
   process.stdout.write(
     [
       ` Schedules  ${schedules} of seeds ${seeds.from} to ${seeds.to}: ${passed} passed, ${failed.length} failed`,

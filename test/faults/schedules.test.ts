@@ -155,7 +155,14 @@ test('a report counts schedules, operations and faults, and tells how to run aga
       { ...verdict, seed: 3, outcome: 'passed' },
       { ...verdict, seed: 4, outcome: 'duplicated', struck: ['500'], findings: ['x'] },
     ],
-    { startedAt: Date.now(), seeds: { from: 3, to: 4 }, planned: 3, kills: 1, replayed: 20 },
+    {
+      startedAt: Date.now(),
+      seeds: { from: 3, to: 4 },
+      planned: 3,
+      kills: 1,
+      replayed: 20,
+      secrets: [],
+    },
   );
   expect(report).toMatchObject({
     schedules: 2,
