@@ -99,6 +99,8 @@ export function addressOf(client: string): string | undefined {
   const [address = '', mask] = client.split('/');
   try {
     if (mask === undefined) return canonicalAddress(client);
+    // ipaddr.js reads ::10.0.0.5 as ::ffff:10.0.0.5, which is another address.
+    if (/:.*\./.test(address)) return undefined;
     const bits = mask.includes('.') ? ipaddr.IPv4.parse(mask).prefixLengthFromSubnetMask() : mask;
     const network = (address.includes(':') ? ipaddr.IPv6 : ipaddr.IPv4).networkAddressFromCIDR(
       `${address}/${bits}`,

@@ -112,7 +112,8 @@ function matches(word: string, address: string): boolean {
   if (/^[\d.]+\.$/.test(word)) return address.startsWith(word);
   const [base = '', mask] = word.split('/');
   const family = isIP(base);
-  if (family === 0) return false;
+  // Node takes an IPv4 address for one of IPv6 too, Samba does not.
+  if (family === 0 || family !== isIP(address)) return false;
   const kind = family === 4 ? 'ipv4' : 'ipv6';
   const bits =
     mask === undefined
@@ -126,7 +127,7 @@ function matches(word: string, address: string): boolean {
         : Number(mask);
   const list = new BlockList();
   list.addSubnet(base, bits, kind);
-  return list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+  return list.check(address, kind);
 }
 
 /** source3/lib/access.c, for clients that are another machine. */

@@ -47,6 +47,8 @@ describe('exports', () => {
     ['10.0.0.5(rw,fsid=7)', /fsid=7/],
     ['10.0.0.5(rw,nohide)', /nohide/],
     ['10.0.0.5(rw,sec=krb5p)', /sec=krb5p/],
+    // Not ::8000:0:0/81, as ipaddr.js has it.
+    ['::0.0.0.0/81(rw)', /rules are for addresses/],
     ['::/0(rw)', /export it to \* instead/],
     ['10.0.0.0/0.0.0.0(rw)', /export it to \* instead/],
   ])('%s stands in the way', (line, reason) => {
