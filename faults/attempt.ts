@@ -6,6 +6,7 @@ import { effectOf, type Effect } from './effect.js';
 import { happen } from './events.js';
 import { outcomeOf, type Finding } from './findings.js';
 import { judge, judgeCleanUp } from './judge.js';
+import { freezeSeconds } from './lanes.js';
 import { findUnrest, untilAtRest } from './oracles/rest.js';
 import { describe, describeWords, entitiesOf, takePicture, type Picture } from './picture.js';
 import { isRefusal } from './refusal.js';
@@ -146,12 +147,23 @@ export async function runCell(
   };
 }
 
-/** A worker that begins looks at the server of a backend once more: what began after the rest is waited for too. */
+/**
+ * A worker that begins looks at the server of a backend once more: what began after the rest is waited for too. A file system
+ * that nobody thaws any more is thawed by its instance.
+ */
 async function pictureAtRest(place: Place): Promise<Picture> {
-  const picture = await takePicture(place.bench, place.lane);
-  if (findUnrest(picture).length === 0) return picture;
-  await comesToRest(place);
-  return takePicture(place.bench, place.lane);
+  const { bench, lane } = place;
+  const deadline = Date.now() + 2 * freezeSeconds * 1000 * bench.patience;
+  for (;;) {
+    const picture = await takePicture(bench, lane);
+    const isFrozen = picture.guests.some(({ lines }) =>
+      lines.some((one) => one.endsWith('frozen')),
+    );
+    if (Date.now() > deadline) return picture;
+    if (findUnrest(picture).length > 0) await comesToRest(place);
+    else if (isFrozen) await sleep(500);
+    else return picture;
+  }
 }
 
 /** What could not be undone or deleted is tried again now rather than in a minute. */

@@ -59,6 +59,9 @@ const layouts = {
   }),
 } satisfies Record<string, (network: string) => BackendOverrides[string]>;
 
+/** How long a file system is frozen at most, where hosts are as fast as simulated ones. */
+export const freezeSeconds = 15;
+
 export type Layout = keyof typeof layouts;
 
 export interface Account {
@@ -156,7 +159,7 @@ export function backendsOf(
       max_time_to_build_instance: 60 * patience,
       // So long an undo waits for a volume that an instance which became another one does not let go of.
       max_time_to_create_volume: 30 * patience,
-      max_time_to_freeze: 15 * patience,
+      max_time_to_freeze: freezeSeconds * patience,
       ...layouts[layout](networkOf(name)),
     },
   ]);

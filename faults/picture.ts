@@ -109,13 +109,13 @@ export function describeWords({ shares, instances }: Picture, words: [string, st
       const snapshots = share.snapshots.map((one) => `${one.id} ${one.status}`);
       const exports = share.exportLocations.length;
       const sizes = { sizeGib, originalSizeGib, volumeSizeGib };
-      const told = { id, status, error, retry: retry?.reason, ...sizes, accessBy, exports };
-      return `share: ${JSON.stringify({ ...told, rules: rules.toSorted(), snapshots })}`;
+      const facts = { id, status, error, retry: retry?.reason, ...sizes, accessBy, exports };
+      return `share: ${JSON.stringify({ ...facts, rules: rules.toSorted(), snapshots })}`;
     }),
     // The problem of an instance may be that of an earlier look.
     ...instances.map(({ status, retry, shares: on }) => {
-      const told = { status, retry: retry?.reason };
-      return `instance: ${JSON.stringify({ ...told, shares: on.toSorted() })}`;
+      const facts = { status, retry: retry?.reason };
+      return `instance: ${JSON.stringify({ ...facts, shares: on.toSorted() })}`;
     }),
   ]
     .map(anonymous)
