@@ -22,7 +22,7 @@ export class LaneKeeper {
     return new LaneKeeper(bench, lane, await takePicture(bench, lane));
   }
 
-  /** Makes the lane have an instance without shares, or none. */
+  /** Makes the lane have an instance without shares for each network of its tenant's, or none. */
   async enter(base: Base): Promise<void> {
     const { hawser, patience } = this.#bench;
     if (base === 'bare') {
@@ -32,13 +32,17 @@ export class LaneKeeper {
       return;
     }
     if (this.#withInstance) return;
-    const id = `base-${this.#lane.name}`;
     const signal = AbortSignal.timeout(90_000 * patience);
-    this.#lane.shares.add(id);
-    await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, ...this.#lane.where });
-    await hawser.waitForShare(id, { signal });
-    await hawser.deleteShare(id);
-    await hawser.waitUntilDeleted(id, { signal });
+    const { name, where, second } = this.#lane;
+    const networks = [where, ...(second ? [{ ...where, shareNetwork: second.shareNetwork }] : [])];
+    for (const [at, network] of networks.entries()) {
+      const id = `base-${name}-${at}`;
+      this.#lane.shares.add(id);
+      await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, ...network });
+      await hawser.waitForShare(id, { signal });
+      await hawser.deleteShare(id);
+      await hawser.waitUntilDeleted(id, { signal });
+    }
     this.#withInstance = await takePicture(this.#bench, this.#lane);
   }
 

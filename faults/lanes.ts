@@ -28,6 +28,8 @@ export interface Lane {
   cloud: Cloud;
   /** The id of the service instance that serves its network, whether there is one or not. */
   instance: string;
+  /** Another network of its tenant's, in lanes that have one. */
+  second?: { shareNetwork: string; instance: string };
   /** The ids of shares that there are or have been since the lane was clean. */
   shares: Set<string>;
   /** What nobody may read in a history. */
@@ -37,9 +39,11 @@ export interface Lane {
 /** A disk, as the test cloud's own image is not: what a volume is filled from. */
 const bootableImage = 'bootable';
 
-/** By which options of their own the backends of some lanes differ; a lane's tenant has one network. */
+/** By which options of their own the backends of some lanes differ. */
 const layouts = {
   plain: () => ({}),
+  /** The tenant has two networks, and shares in both. */
+  pair: () => ({}),
   /** Instances have a port in the tenant's own network. */
   tenant: () => ({ connect_share_server_to_tenant_network: true }),
   /** CIFS shares are open to users instead of addresses. */
@@ -178,6 +182,7 @@ export async function openLanes(
       const cloud = openCloud(cloudsYaml, name);
       const network = networkOf(name);
       const { subnetId } = await createTenantNetwork(cloud, network, `10.20.${at}.0/24`);
+      const second = layout === 'pair' && (await openSecond(cloud, name, at));
       const existing = layout === 'existing';
       if (existing) await bootExistingServer(cloud, network, `${keyFile}.pub`);
       return {
@@ -187,11 +192,18 @@ export async function openLanes(
         where: { backend: name, ...(!existing && { shareNetwork: network }) },
         cloud,
         instance: existing ? commonInstanceId(name) : serviceInstanceId(name, subnetId, 0),
+        ...(second && { second }),
         shares: new Set<string>(),
         secrets: [password, secretPartOf(key)],
       };
     }),
   );
+}
+
+async function openSecond(cloud: Cloud, lane: string, at: number): Promise<Lane['second']> {
+  const shareNetwork = `${networkOf(lane)}-second`;
+  const { subnetId } = await createTenantNetwork(cloud, shareNetwork, `10.21.${at}.0/24`);
+  return { shareNetwork, instance: serviceInstanceId(lane, subnetId, 0) };
 }
 
 /** A line from the middle of a private key, as it would stand in any encoding that keeps text. */

@@ -30,10 +30,16 @@ export async function takePicture(bench: Bench, lane: Lane): Promise<Picture> {
 export async function entitiesOf({ hawser }: Pick<Bench, 'hawser'>, lane: Lane) {
   const [shares, instances] = await Promise.all([
     present([...lane.shares].map((id) => hawser.getShare(id))),
-    present([hawser.getInstance(lane.instance)]),
+    present(instancesOf(lane).map((id) => hawser.getInstance(id))),
   ]);
   return { shares, instances };
 }
+
+/** The ids that its instances have, whether there are any or not. */
+export const instancesOf = ({ instance, second }: Lane): string[] => [
+  instance,
+  ...(second ? [second.instance] : []),
+];
 
 async function present<T>(looks: Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(looks);

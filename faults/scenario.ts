@@ -47,7 +47,11 @@ export const createShare = async (
   { hawser, lane, signal }: Stage,
   id: string,
   protocol: ShareView['protocol'],
-  more: { sizeGib?: number; fromSnapshot?: { shareId: string; snapshotId: string } } = {},
+  more: {
+    sizeGib?: number;
+    shareNetwork?: string;
+    fromSnapshot?: { shareId: string; snapshotId: string };
+  } = {},
 ): Promise<ShareView> => {
   lane.shares.add(id);
   await hawser.createShare({ id, protocol, sizeGib: 1, ...lane.where, ...more });

@@ -1,12 +1,14 @@
 import { ofDifferences, type Finding } from '../findings.js';
+import type { Lane } from '../lanes.js';
 import { differences, type Picture } from '../picture.js';
 import type { Model } from './model.js';
-import { idOf } from './perform.js';
+import { idOf, instanceIn } from './perform.js';
 
 interface Expected {
   model: Model;
   /** What the shares of the run are called after. */
   name: string;
+  lane: Pick<Lane, 'instance' | 'second'>;
 }
 
 /** What is there against what must be there: in Hawser's words, in the cloud and on the instance. */
@@ -18,13 +20,16 @@ export function compareWithModel(expected: Expected, picture: Picture): Finding[
   ];
 }
 
-function linesOf({ model, name }: Expected): string[] {
+function linesOf({ model, name, lane }: Expected): string[] {
   const shares = [...model.shares].map(([short, share]) => {
     return { id: idOf({ share: name }, short), ...share };
   });
-  const ids = shares.map(({ id }) => id).toSorted();
   return [
-    ...(model.instance ? [`instance: active, with ${ids.join(', ') || 'no share'}`, 'server'] : []),
+    ...[...model.instances].flatMap((network) => {
+      const on = model.sharesIn(network).map((short) => idOf({ share: name }, short));
+      const id = instanceIn(lane, network);
+      return [`instance ${id}: active, with ${on.toSorted().join(', ') || 'no share'}`, 'server'];
+    }),
     ...shares.flatMap(({ id, protocol, sizeGib, volumeGib, rules, snapshots }) => [
       `share ${id}: ${protocol}, ${sizeGib} GiB on ${volumeGib} GiB, available`,
       ...[...rules].map(([to, { level }]) => `rule of ${id}: ${to} ${level} active`),
@@ -47,8 +52,8 @@ function linesIn({ shares, instances, holdings, guests }: Picture): string[] {
   const shareAt = (file: string) =>
     [...owners].find(([volumeId]) => file.includes(volumeId))?.[1] ?? file;
   return [
-    ...instances.map(({ status, shares: on }) => {
-      return `instance: ${status}, with ${on.toSorted().join(', ') || 'no share'}`;
+    ...instances.map(({ id, status, shares: on }) => {
+      return `instance ${id}: ${status}, with ${on.toSorted().join(', ') || 'no share'}`;
     }),
     ...servers.map(() => 'server'),
     ...shares.flatMap((share) => [

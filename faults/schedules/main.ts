@@ -52,7 +52,7 @@ const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 /** Works in as many plain lanes. */
 const inLanes = <T>(lanes: number, work: (bench: Bench, places: Place[]) => Promise<T>) =>
-  withBench({ ...flags, lanes: Array.from({ length: lanes }, (): Layout => 'plain') }, work);
+  withBench({ ...flags, lanes: Array.from({ length: lanes }, (): Layout => 'pair') }, work);
 
 async function runAll(seeds: number[]): Promise<ScheduleReport> {
   const startedAt = Date.now();

@@ -1,5 +1,5 @@
 import type { AccessLevel, Protocol } from '../../client/index.js';
-import type { Operation } from './operations.js';
+import { networkOf, type Network, type Operation } from './operations.js';
 
 interface Sizes {
   sizeGib: number;
@@ -17,11 +17,12 @@ export interface ModelShare extends Sizes {
 /** What there must be after the operations of a plan, and what has to be refused: a lane as Hawser promises it. */
 export class Model {
   readonly shares = new Map<string, ModelShare>();
-  /** Whether the lane has its service instance. */
-  instance: boolean;
+  /** The networks that have a service instance. */
+  readonly instances: Set<Network>;
 
-  constructor(instance: boolean) {
-    this.instance = instance;
+  /** With the instances of both networks, or none. */
+  constructor(instances: boolean) {
+    this.instances = new Set(instances ? [1, 2] : []);
   }
 
   /** The type of the error with which an operation has to be refused now; undefined when it has to succeed. */
@@ -33,15 +34,20 @@ export class Model {
         return this.#refusalOfCopy(operation);
       case 'ensure instance':
       case 'reboot instance':
-        return this.instance ? undefined : 'InstanceNotFound';
+        return this.instances.has(operation.of) ? undefined : 'InstanceNotFound';
       case 'delete instance':
-        if (!this.instance) return 'InstanceNotFound';
-        return this.shares.size > 0 ? 'InstanceInUse' : undefined;
+        if (!this.instances.has(operation.of)) return 'InstanceNotFound';
+        return this.sharesIn(operation.of).length > 0 ? 'InstanceInUse' : undefined;
       default: {
         const share = this.shares.get(operation.share);
         return share ? refusalOf(share, operation) : 'ShareNotFound';
       }
     }
+  }
+
+  /** The names of the shares in a network. */
+  sharesIn(network: Network): string[] {
+    return [...this.shares.keys()].filter((share) => networkOf(share) === network);
   }
 
   #refusalOfCopy({ origin, snapshot }: Operation & { does: 'copy' }): string | undefined {
@@ -68,7 +74,7 @@ export class Model {
         this.shares.delete(operation.share);
         return;
       case 'delete instance':
-        this.instance = false;
+        this.instances.delete(operation.of);
         return;
       case 'ensure instance':
       case 'reboot instance':
@@ -81,7 +87,7 @@ export class Model {
   }
 
   #add(id: string, protocol: Protocol, { sizeGib, volumeGib }: Sizes): void {
-    this.instance = true;
+    this.instances.add(networkOf(id));
     const nothing = { rules: new Map(), snapshots: new Map() };
     this.shares.set(id, { protocol, sizeGib, volumeGib, ...nothing });
   }

@@ -15,9 +15,13 @@ export type Operation =
   | { does: 'ensure'; share: string }
   | { does: 'hand over'; share: string }
   | { does: 'delete'; share: string }
-  | { does: 'ensure instance' }
-  | { does: 'reboot instance' }
-  | { does: 'delete instance' };
+  | { does: `${'ensure' | 'reboot' | 'delete'} instance`; of: Network };
+
+/** One of the two that the lane's tenant has. */
+export type Network = 1 | 2;
+
+/** In which network a share is: every other one of a plan's. */
+export const networkOf = (share: string): Network => (share.charCodeAt(0) % 2 === 1 ? 1 : 2);
 
 export type Doing = Operation['does'];
 
@@ -48,6 +52,6 @@ export function wordsOfOperation(operation: Operation): string {
     case 'delete':
       return `${operation.does} share ${operation.share}`;
     default:
-      return operation.does.replace('instance', 'the instance');
+      return operation.does.replace('instance', `the instance of network ${operation.of}`);
   }
 }

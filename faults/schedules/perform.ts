@@ -1,7 +1,8 @@
 import type { ManageSpec } from '../../client/index.js';
+import type { Lane } from '../lanes.js';
 import { createShare, type Stage } from '../scenario.js';
 import { writeData } from '../share-data.js';
-import type { Operation } from './operations.js';
+import { networkOf, type Network, type Operation } from './operations.js';
 import { patiently } from './patiently.js';
 
 /** Asks Hawser for an operation; returns when it ended, throws when it failed or was refused. */
@@ -10,21 +11,33 @@ export async function perform(stage: Stage, operation: Operation): Promise<unkno
   switch (operation.does) {
     case 'create': {
       const { share, protocol, sizeGib } = operation;
-      return createShare(stage, idOf(stage, share), protocol, { sizeGib });
+      return createShare(stage, idOf(stage, share), protocol, {
+        sizeGib,
+        ...whereIs(stage, share),
+      });
     }
     case 'copy':
       return copy(stage, operation);
     case 'ensure instance':
-      return hawser.ensureInstance(lane.instance);
+      return hawser.ensureInstance(instanceIn(lane, operation.of));
     case 'reboot instance':
-      return hawser.rebootInstance(lane.instance, 'HARD');
+      return hawser.rebootInstance(instanceIn(lane, operation.of), 'HARD');
     case 'delete instance':
-      await hawser.deleteInstance(lane.instance);
-      return hawser.waitUntilInstanceDeleted(lane.instance, { signal });
+      await hawser.deleteInstance(instanceIn(lane, operation.of));
+      return hawser.waitUntilInstanceDeleted(instanceIn(lane, operation.of), { signal });
     default:
       return performOnShare(stage, operation, idOf(stage, operation.share));
   }
 }
+
+/** The id of the instance that serves a network of the lane's. */
+export const instanceIn = (
+  { instance, second }: Pick<Lane, 'instance' | 'second'>,
+  network: Network,
+): string => (network === 1 || !second ? instance : second.instance);
+
+const whereIs = ({ lane }: Stage, share: string): { shareNetwork?: string } =>
+  lane.second && networkOf(share) === 2 ? { shareNetwork: lane.second.shareNetwork } : {};
 
 /** The share of a plan as it is called in this run. */
 export const idOf = ({ share: name }: Pick<Stage, 'share'>, share: string): string =>
@@ -60,7 +73,7 @@ async function performOnShare(stage: Stage, operation: OnShare, id: string): Pro
     case 'ensure':
       return hawser.ensureShare(id);
     case 'hand over':
-      return handOver(stage, id);
+      return handOver(stage, id, instanceIn(stage.lane, networkOf(operation.share)));
     default:
       await hawser.deleteShare(id);
       await hawser.waitUntilDeleted(id, { signal });
@@ -76,13 +89,13 @@ async function copy(stage: Stage, operation: Operation & { does: 'copy' }): Prom
   const [id, shareId] = [idOf(stage, share), idOf(stage, origin)];
   const { sizeGib } = await stage.hawser.getSnapshot(shareId, snapshot);
   const fromSnapshot = { shareId, snapshotId: snapshot };
-  await createShare(stage, id, protocol, { fromSnapshot, sizeGib });
+  await createShare(stage, id, protocol, { fromSnapshot, sizeGib, ...whereIs(stage, share) });
   const checksum = stage.notes.get(noteOf(shareId, snapshot)) ?? '';
   if (checksum !== '') stage.data.set(id, checksum);
 }
 
 /** Unmanages a share and manages it again; asked again, it goes on where it was. */
-async function handOver(stage: Stage, id: string): Promise<void> {
+async function handOver(stage: Stage, id: string, serviceInstance: string): Promise<void> {
   const { hawser, lane, notes, signal } = stage;
   const note = `${id} is at`;
   if (!notes.has(note)) {
@@ -92,7 +105,7 @@ async function handOver(stage: Stage, id: string): Promise<void> {
       protocol,
       backend: lane.name,
       exportLocation: exportLocations[0]?.path ?? '',
-      serviceInstance: lane.instance,
+      serviceInstance,
     };
     await hawser.unmanageShare(id);
     notes.set(note, JSON.stringify(spec));

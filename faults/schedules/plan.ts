@@ -2,7 +2,7 @@ import type { Protocol } from '../../client/index.js';
 import type { Base } from '../lane-base.js';
 import { Dice } from './dice.js';
 import { Model, type ModelShare } from './model.js';
-import { wordsOfOperation, type Operation } from './operations.js';
+import { networkOf, wordsOfOperation, type Network, type Operation } from './operations.js';
 import { killsWorker, throwTrouble, wordsOfTrouble, type Trouble } from './troubles.js';
 
 /** Operations that begin at the same time, and what goes wrong meanwhile. */
@@ -55,7 +55,9 @@ class Planner {
   next(): Step {
     const dice = this.#dice;
     const first = this.#operation();
-    const makesInstance = !this.#model.instance;
+    const makesInstance =
+      (first.does === 'create' || first.does === 'copy') &&
+      !this.#model.instances.has(networkOf(first.share));
     const operations = [first];
     this.#do(first);
     if (dice.chance(0.3)) {
@@ -106,18 +108,22 @@ class Planner {
     const { shares } = this.#model;
     const free = this.#names.filter((name) => !shares.has(name));
     if (shares.size === 0) {
-      const over = this.#model.instance && this.#count > 0;
-      return over && dice.chance(0.4) ? { does: 'delete instance' } : this.#create(dice.one(free));
+      const [...instances] = this.#model.instances;
+      const over = instances.length > 0 && this.#count > 0;
+      return over && dice.chance(0.4)
+        ? { does: 'delete instance', of: dice.one(instances) }
+        : this.#create(dice.one(free));
     }
     if (free.length > 0 && dice.chance(shares.size === 1 ? 0.4 : 0.25)) {
       const name = dice.one(free);
       return (dice.chance(0.6) && this.#copy(name)) || this.#create(name);
     }
     if (dice.chance(0.1)) {
+      const of = dice.one<Network>([1, 2]);
       return dice.weighted<Operation>([
-        [{ does: 'ensure instance' }, 2],
-        [{ does: 'reboot instance' }, 3],
-        [{ does: 'delete instance' }, 1],
+        [{ does: 'ensure instance', of }, 2],
+        [{ does: 'reboot instance', of }, 3],
+        [{ does: 'delete instance', of }, 1],
       ]);
     }
     const [name, share] = dice.one([...shares]);
@@ -181,7 +187,7 @@ function independent(one: Operation, other: Operation): boolean {
 export function wordsOfSchedule({ seed, begins, steps }: Schedule): string[] {
   const model = new Model(begins === 'instance');
   return [
-    `Schedule ${seed}, in a lane ${begins === 'instance' ? 'with' : 'without'} a service instance`,
+    `Schedule ${seed}, in a lane ${begins === 'instance' ? 'with' : 'without'} service instances`,
     ...steps.flatMap(({ operations, twice, troubles }, at) => {
       const words = operations.map((operation) => {
         const refusal = model.refusal(operation);

@@ -3,6 +3,7 @@ import type { Outcome } from '../cells.js';
 import { outcomeOf, type Finding } from '../findings.js';
 import { judgeCleanUp } from '../judge.js';
 import { compareAccess } from '../oracles/access.js';
+import { compareSizes } from '../oracles/size.js';
 import { lookIntoHistories } from '../oracles/histories.js';
 import { findUnrest } from '../oracles/rest.js';
 import { takePicture, type Picture } from '../picture.js';
@@ -105,9 +106,10 @@ async function judge({ place, stage, model, began }: Ended): Promise<Finding[]> 
   }
   const picture = await patiently(() => takePicture(bench, lane));
   return [
-    ...compareWithModel({ model, name: stage.share }, picture),
+    ...compareWithModel({ model, name: stage.share, lane }, picture),
     ...(await judgeData(stage, picture)),
     ...compareAccess(picture),
+    ...compareSizes(picture),
     ...findUnrest(picture),
     ...(await patiently(() => lookIntoHistories(bench, lane, began))),
   ];
@@ -122,11 +124,11 @@ async function judgeData({ bench, data }: Stage, picture: Picture): Promise<Find
   return findings;
 }
 
-/** Everything goes through Hawser; the instance that was there before stays for the next schedule. */
+/** Everything goes through Hawser; the instances that were there before stay for the next schedule. */
 async function cleanUp(place: Place, { begins }: Schedule, model: Model): Promise<Finding[]> {
   const { keeper } = place;
   const problems = await removeShares(place);
-  if (begins === 'bare' || !model.instance) await patiently(() => keeper.enter('bare'));
+  if (begins === 'bare' || model.instances.size < 2) await patiently(() => keeper.enter('bare'));
   return [
     ...problems.map((text): Finding => ({ outcome: 'stuck', text })),
     ...(await patiently(() => judgeCleanUp(place))),

@@ -19,7 +19,7 @@ test('a seed is one schedule, and another seed another one', () => {
 test('a seed stays the same schedule', () => {
   expect(wordsOfSchedule(planOf(1)).slice(0, 3)).toMatchInlineSnapshot(`
     [
-      "Schedule 1, in a lane with a service instance",
+      "Schedule 1, in a lane with service instances",
       "  1. create NFS share b of 1 GiB, and at the same time create CIFS share c of 1 GiB",
       "  2. create CIFS share a of 2 GiB, and at the same time create NFS share d of 2 GiB",
     ]
@@ -54,28 +54,31 @@ test('all operations, and some that are refused, are in a few hundred schedules'
 test('a model knows what is refused, and how large a share is after each change', () => {
   const model = new Model(false);
   expect(model.refusal({ does: 'extend', share: 'a', sizeGib: 2 })).toBe('ShareNotFound');
-  expect(model.refusal({ does: 'reboot instance' })).toBe('InstanceNotFound');
+  expect(model.refusal({ does: 'reboot instance', of: 1 })).toBe('InstanceNotFound');
   model.apply({ does: 'create', share: 'a', protocol: 'CIFS', sizeGib: 1 });
   model.apply({ does: 'extend', share: 'a', sizeGib: 3 });
   expect(model.refusal({ does: 'extend', share: 'a', sizeGib: 3 })).toBe('InvalidInput');
   model.apply({ does: 'shrink', share: 'a', sizeGib: 2 });
   model.apply({ does: 'take snapshot', share: 'a', snapshot: 's' });
   expect(model.refusal({ does: 'delete', share: 'a' })).toBe('ShareHasSnapshots');
-  expect(model.refusal({ does: 'delete instance' })).toBe('InstanceInUse');
+  expect(model.refusal({ does: 'delete instance', of: 1 })).toBe('InstanceInUse');
+  expect(model.refusal({ does: 'delete instance', of: 2 })).toBe('InstanceNotFound');
   model.apply({ does: 'copy', share: 'b', protocol: 'CIFS', origin: 'a', snapshot: 's' });
   expect(model.shares.get('b')).toMatchObject({ sizeGib: 2, volumeGib: 3 });
+  expect(model.sharesIn(2)).toEqual(['b']);
   model.apply({ does: 'hand over', share: 'b' });
   expect(model.shares.get('b')).toMatchObject({ sizeGib: 3, volumeGib: 3 });
   const readOnly = { share: 'a', rule: 'r', to: '10.0.0.1', level: 'ro' } as const;
   expect(model.refusal({ does: 'allow', ...readOnly })).toBe('InvalidInput');
 });
 
+const lane = { instance: 'i1', second: { shareNetwork: 'n2', instance: 'i2' } };
 const nothing: Picture = { holdings: {}, guests: [], shares: [], instances: [] };
 
 test('what a model has and a lane has not is lost; what only the lane has is left', () => {
   const model = new Model(true);
-  const lost = compareWithModel({ model, name: 's1' }, nothing);
-  expect(lost.map(({ outcome }) => outcome)).toEqual(['lost', 'lost']);
+  const lost = compareWithModel({ model, name: 's1', lane }, nothing);
+  expect(lost.map(({ outcome }) => outcome)).toEqual(['lost', 'lost', 'lost', 'lost']);
   const volume = { id: 'v', status: 'in-use', sizeGib: 1, metadata: { 'hawser:share_id': 's1-a' } };
   const attachment = { id: 'at', volumeId: 'v', status: 'attached' };
   const guest = {
@@ -87,7 +90,7 @@ test('what a model has and a lane has not is lost; what only the lane has is lef
   };
   const holdings = { volumes: [volume, volume], attachments: [attachment] };
   const found = compareWithModel(
-    { model: new Model(false), name: 's1' },
+    { model: new Model(false), name: 's1', lane },
     { ...nothing, holdings, guests: [guest] },
   );
   expect(found.map(({ text }) => text)).toEqual([
