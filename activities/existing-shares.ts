@@ -18,6 +18,7 @@ export interface ExistingShare {
   /** Of the file system: `ext4`, `xfs`… */
   type: string;
   uuid: string;
+  /** Of ext3 and ext4 as large as they were made; of others what df says, which may be less. */
   sizeBytes: number;
   /** By which its device is known below /dev/disk/by-id/virtio-…; null when it is not. */
   serial: string | null;

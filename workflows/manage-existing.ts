@@ -118,7 +118,8 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
       instance: host,
       location,
       shareNetwork,
-      sizeGib: volume?.sizeGib ?? Math.ceil(existing.sizeBytes / 2 ** 30),
+      // The volume of one that was shrunk before is larger.
+      sizeGib: Math.ceil(existing.sizeBytes / 2 ** 30),
       volumeSizeGib: volume?.sizeGib ?? null,
       exportLocations,
       accessBy,

@@ -104,7 +104,15 @@ read -r source fstype uuid < <(top_mount SOURCE,FSTYPE,UUID "$root$path")
 fact source "${source#"$root"}"
 fact fstype "$fstype"
 fact uuid "$uuid"
-{ read -r _ && read -r size; } < <(df --block-size=1 --output=size "$root$path")
+# Of ext3 and ext4 with what they keep for themselves, which df leaves out.
+if [[ $fstype == ext[34] ]]; then
+  superblock=$(dumpe2fs -h "$source" 2>/dev/null)
+  count=$(sed --quiet 's/^Block count: *//p' <<<"$superblock")
+  block=$(sed --quiet 's/^Block size: *//p' <<<"$superblock")
+  size=$((count * block))
+else
+  { read -r _ && read -r size; } < <(df --block-size=1 --output=size "$root$path")
+fi
 fact size "$size"
 for link in "$root"/dev/disk/by-id/virtio-*; do
   [[ ! $link -ef $source ]] || fact serial "${link##*/virtio-}"

@@ -149,10 +149,6 @@ function change(share: ModelShare, operation: OnShare): void {
     case 'delete snapshot':
       snapshots.delete(operation.snapshot);
       return;
-    case 'hand over':
-      // What is taken over is as large as its volume.
-      share.sizeGib = volumeGib;
-      return;
     default:
   }
 }

@@ -66,8 +66,6 @@ test('a model knows what is refused, and how large a share is after each change'
   model.apply({ does: 'copy', share: 'b', protocol: 'CIFS', origin: 'a', snapshot: 's' });
   expect(model.shares.get('b')).toMatchObject({ sizeGib: 2, volumeGib: 3 });
   expect(model.sharesIn(2)).toEqual(['b']);
-  model.apply({ does: 'hand over', share: 'b' });
-  expect(model.shares.get('b')).toMatchObject({ sizeGib: 3, volumeGib: 3 });
   const readOnly = { share: 'a', rule: 'r', to: '10.0.0.1', level: 'ro' } as const;
   expect(model.refusal({ does: 'allow', ...readOnly })).toBe('InvalidInput');
 });

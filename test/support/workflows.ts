@@ -128,7 +128,7 @@ const goodSteps: Steps = {
     device: '/dev/vdb',
     type: 'ext4',
     uuid: 'u1',
-    sizeBytes: 900_000_000,
+    sizeBytes: 3 * 2 ** 30,
     serial: 'vol1',
     exports: ['10.0.0.5(rw,sync,no_root_squash)', '10.0.1.0/24(ro,sync,root_squash)'],
     section: null,

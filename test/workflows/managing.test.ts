@@ -133,21 +133,26 @@ test('a share of Samba’s whose clients log in becomes one with rules for users
   ]);
 });
 
-test('the size is that of the file system where no volume is', async () => {
+test.each([
+  ['where no volume is', null],
+  ['that was shrunk before', { volumeId: 'vol1', name: 'old', sizeGib: 5, metadata: {} }],
+])('the size is that of the file system %s', async (_what, volume) => {
   const { calls } = await withBackend(
-    { findExistingVolume: async () => null },
+    { findExistingVolume: async () => volume },
     async (rig, client) => {
       const spec = specFor(rig);
       await client.manageShare(spec);
       expect(await client.waitForShare(spec.id)).toMatchObject({
-        sizeGib: 1,
-        volumeSizeGib: null,
-        volumeId: null,
-        notes: expect.arrayContaining([expect.stringContaining('cannot be resized')]) as string[],
+        sizeGib: 3,
+        volumeSizeGib: volume?.sizeGib ?? null,
+        volumeId: volume?.volumeId ?? null,
+        notes: expect.arrayContaining(
+          volume ? [] : [expect.stringContaining('cannot be resized')],
+        ) as string[],
       });
     },
   );
-  expect(calls).not.toContain('claimVolume');
+  expect(calls.includes('claimVolume')).toBe(volume !== null);
 });
 
 test.each([
@@ -168,6 +173,7 @@ test.each([
             ? {
                 path: '/srv/old',
                 type: 'ext4',
+                sizeBytes: 2 ** 30,
                 section: null,
                 exports: [],
                 fstab: [],
