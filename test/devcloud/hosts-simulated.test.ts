@@ -333,6 +333,27 @@ describe('disks and file systems of a simulated host', () => {
     }
   });
 
+  it('copy while other hosts come and go', async () => {
+    await mountedVolume();
+    // No host has it: it is looked for on all of them.
+    const disk = await volume(folder, 'unattached', 1);
+    const copy = await volume(folder, 'copy', 2);
+    const over = new AbortController();
+    const comeAndGo = async () => {
+      while (!over.signal.aborted) {
+        await hosts.startServer(server('two', otherPort));
+        await hosts.deleteServer('two');
+      }
+    };
+    const others = comeAndGo();
+    try {
+      for (let copies = 0; copies < 200; copies += 1) await hosts.copyVolume(disk, copy);
+    } finally {
+      over.abort();
+      await others;
+    }
+  });
+
   it('survive that a disk is pulled from under a mount', async () => {
     const disk = await mountedVolume();
     await hosts.detachVolume('one', volumeId);

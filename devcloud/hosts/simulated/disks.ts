@@ -44,7 +44,7 @@ export class Disks {
   }
 
   async nameOf(volumeId: string): Promise<string | undefined> {
-    for (const name of await readdir(join(this.#kernel, 'disks'))) {
+    for (const name of await this.#kernelFiles('disks')) {
       if ((await this.#read(name))[0] === volumeId) return name;
     }
     return undefined;
@@ -60,7 +60,7 @@ export class Disks {
 
   async mountedContent(volumeId: string): Promise<string | undefined> {
     const disk = await this.nameOf(volumeId);
-    for (const entry of disk ? await readdir(join(this.#kernel, 'mounts')) : []) {
+    for (const entry of disk ? await this.#kernelFiles('mounts') : []) {
       const [name, , target] = (await this.#kernelFile('mounts', entry)).split('\t');
       if (name === disk && target) return join(this.#root, target);
     }
@@ -79,14 +79,22 @@ export class Disks {
     return (await this.#kernelFile('disks', name)).split('\n');
   }
 
-  /** Who looks from outside may look while the host loses a disk or a mount. */
+  /** Who looks from outside may look while the host loses a disk or a mount, or is deleted. */
   async #kernelFile(...path: string[]): Promise<string> {
-    return readFile(join(this.#kernel, ...path), 'utf8').catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-      throw error;
-    });
+    return readFile(join(this.#kernel, ...path), 'utf8').catch(ifMissing(''));
+  }
+
+  async #kernelFiles(folder: string): Promise<string[]> {
+    return readdir(join(this.#kernel, folder)).catch(ifMissing<string[]>([]));
   }
 }
+
+const ifMissing =
+  <T>(nothing: T) =>
+  (error: unknown): T => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return nothing;
+    throw error;
+  };
 
 const serial = (volumeId: string): string => volumeId.slice(0, 20);
 const linkName = (volumeId: string): string => `virtio-${serial(volumeId)}`;
