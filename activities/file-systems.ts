@@ -41,9 +41,15 @@ export function createFileSystemActivities(backends: Backends) {
   );
   const unmount = hostScript(backends, 'unmount-share', 120_000, 'replace', 'top-mount');
   const otherMount = hostScript(backends, 'other-mount', 60_000, 'top-mount');
-  const measure = hostScript(backends, 'measure-share', 60_000, 'top-mount');
-  const resize = hostScript(backends, 'resize-file-system', 43_200_000, 'await-device');
-  const renew = hostScript(backends, 'renew-file-system', 1_500_000, 'await-device');
+  const measure = hostScript(backends, 'measure-share', 60_000, 'superblock', 'top-mount');
+  const resize = hostScript(
+    backends,
+    'resize-file-system',
+    43_200_000,
+    'await-device',
+    'superblock',
+  );
+  const renew = hostScript(backends, 'renew-file-system', 1_500_000, 'await-device', 'superblock');
   const freeze = hostScript(backends, 'freeze-file-system', 120_000);
   const thaw = hostScript(backends, 'thaw-file-system', 60_000);
 

@@ -8,7 +8,7 @@ const textOf = (file: string): string =>
   readFileSync(new URL(`./scripts/${file}.sh`, import.meta.url), 'utf8');
 
 /** Functions that scripts share, of `activities/scripts/lib`. */
-type Library = 'await-device' | 'fstab-line' | 'replace' | 'top-mount';
+type Library = 'await-device' | 'fstab-line' | 'replace' | 'superblock' | 'top-mount';
 
 /**
  * Makes a function that runs a script of `activities/scripts` as root on a service instance, after the libraries that it

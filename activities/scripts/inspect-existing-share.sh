@@ -106,10 +106,8 @@ fact fstype "$fstype"
 fact uuid "$uuid"
 # Of ext3 and ext4 with what they keep for themselves, which df leaves out.
 if [[ $fstype == ext[34] ]]; then
-  superblock=$(dumpe2fs -h "$source" 2>/dev/null)
-  count=$(sed --quiet 's/^Block count: *//p' <<<"$superblock")
-  block=$(sed --quiet 's/^Block size: *//p' <<<"$superblock")
-  size=$((count * block))
+  read_superblock "$source"
+  size=$((block_count * block_size))
 else
   { read -r _ && read -r size; } < <(df --block-size=1 --output=size "$root$path")
 fi

@@ -6,8 +6,7 @@ path=$1
 
 mountpoint --quiet "$root$path" || exit 0
 device=$(top_mount SOURCE "$root$path")
-superblock=$(dumpe2fs -h "$device" 2>/dev/null)
-count=$(sed --quiet 's/^Block count: *//p' <<<"$superblock")
-block=$(sed --quiet 's/^Block size: *//p' <<<"$superblock")
+read_superblock "$device"
+size=$((block_count * block_size))
 read -r unit blocks free < <(stat --file-system --format='%S %b %f' "$root$path")
-echo "$((count * block)) $((count * block - blocks * unit)) $(((blocks - free) * unit))"
+echo "$size $((size - blocks * unit)) $(((blocks - free) * unit))"

@@ -36,15 +36,9 @@ e2fsck -f -y "$device" >&2 || status=$?
 ((status < 4)) || exit 75
 tune2fs -U random "$device" >&2
 
-blocks='' block_size=''
-while IFS=': ' read -r key key2 value; do
-  case "$key $key2" in
-    'Block count') blocks=$value ;;
-    'Block size') block_size=$value ;;
-  esac
-done < <(tune2fs -l "$device" 2>/dev/null)
+read_superblock "$device"
 wanted=$((gib << 30))
-if ((blocks * block_size > wanted)); then
+if ((block_count * block_size > wanted)); then
   smallest=$(resize2fs -P "$device" 2>/dev/null)
   smallest=$((${smallest##* } * block_size))
   if ((smallest > wanted)); then

@@ -20,13 +20,11 @@ e2fsck -f -p "$device" >"$log" 2>&1 || [[ $? == 1 ]] || {
   exit 1
 }
 
-superblock=$(dumpe2fs -h "$device" 2>/dev/null)
-block=$(sed --quiet 's/^Block size: *//p' <<<"$superblock")
-count=$(sed --quiet 's/^Block count: *//p' <<<"$superblock")
+read_superblock "$device"
 minimum=$(resize2fs -P "$device" 2>/dev/null | sed --quiet 's/.*: *//p')
-wanted=$((gib * 1073741824 / block))
-if ((wanted < count && wanted < minimum)); then
-  echo $((minimum * block))
+wanted=$((gib * 1073741824 / block_size))
+if ((wanted < block_count && wanted < minimum)); then
+  echo $((minimum * block_size))
   exit
 fi
 
