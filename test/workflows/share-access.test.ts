@@ -11,7 +11,7 @@ import {
 } from '../../workflows/messages.js';
 import type { AccessLevel } from '../../workflows/model.js';
 import { beginShare, availableShare, refusal, type StoryShare } from '../support/share-stories.js';
-import { createRig, type Steps } from '../support/workflows.js';
+import { createRig, type Rig, type Steps } from '../support/workflows.js';
 
 const allow = ({ handle }: StoryShare, to: string, level: AccessLevel = 'rw') =>
   handle.executeUpdate(allowAccessUpdate, { args: [{ id: `r-${to}`, to, level }] });
@@ -34,12 +34,22 @@ function writer() {
   return { seen, steps: { applyNfsExports: write, applyCifsShare: write } };
 }
 
+type Seen = ReturnType<typeof writer>['seen'];
+
+/** Runs a story of an available share, and returns what was called. */
+async function withShare(
+  story: (share: StoryShare, seen: Seen, rig: Rig) => Promise<void>,
+  more: Steps = {},
+): Promise<string[]> {
+  const { seen, steps } = writer();
+  const rig = await createRig({ ...steps, ...more });
+  await rig.run(async () => story(await availableShare(rig), seen, rig));
+  return rig.calls;
+}
+
 describe("a rule's level", () => {
   test('is changed by its id or its address, whole list, and a repeat writes nothing', async () => {
-    const { seen, steps } = writer();
-    const rig = await createRig(steps);
-    await rig.run(async () => {
-      const share = await availableShare(rig);
+    await withShare(async (share, seen) => {
       await allow(share, '10.0.0.1');
       await allow(share, '10.0.0.10');
       expect(await change(share, '10.0.0.1', 'ro')).toEqual({
@@ -59,10 +69,7 @@ describe("a rule's level", () => {
   });
 
   test('whose writing failed is shown as asked for, in error, and the next write settles it', async () => {
-    const { seen, steps } = writer();
-    const rig = await createRig(steps);
-    await rig.run(async () => {
-      const share = await availableShare(rig);
+    await withShare(async (share, seen) => {
       await allow(share, '10.0.0.1');
       seen.broken = true;
       expect((await refusal(change(share, '10.0.0.1', 'ro'))).message).toContain('disk full');
@@ -76,10 +83,7 @@ describe("a rule's level", () => {
   });
 
   test('whose writing failed is written by a repeat, or taken back by changing it back', async () => {
-    const { seen, steps } = writer();
-    const rig = await createRig(steps);
-    await rig.run(async () => {
-      const share = await availableShare(rig);
+    await withShare(async (share, seen) => {
       await allow(share, '10.0.0.1');
       for (const level of ['ro', 'rw'] as const) {
         seen.broken = true;
@@ -93,10 +97,7 @@ describe("a rule's level", () => {
   });
 
   test('is refused for a rule that is not there, is being denied, or cannot have it', async () => {
-    const { seen, steps } = writer();
-    const rig = await createRig(steps);
-    await rig.run(async () => {
-      const share = await availableShare(rig);
+    await withShare(async (share, seen, rig) => {
       expect((await refusal(change(share, '10.0.0.1', 'ro'))).type).toBe('RuleNotFound');
       await allow(share, '10.0.0.10');
       expect((await refusal(change(share, '10.0.0.1', 'ro'))).type).toBe('RuleNotFound');
@@ -115,10 +116,7 @@ describe("a rule's level", () => {
 });
 
 test('a denial that is sent again after its share continued as new is answered as it was', async () => {
-  const { seen, steps } = writer();
-  const rig = await createRig(steps);
-  await rig.run(async () => {
-    const share = await availableShare(rig);
+  await withShare(async (share, seen) => {
     const denyBy = (request: string) =>
       share.handle.executeUpdate(denyAccessUpdate, { args: [{ rule: '10.0.0.1', request }] });
     await allow(share, '10.0.0.1');
@@ -196,21 +194,17 @@ describe('a denial that failed', () => {
 
   /** A share with two rules, one of which could not be denied. */
   async function stillOpen(
-    story: (share: StoryShare, seen: ReturnType<typeof writer>['seen']) => Promise<void>,
+    story: (share: StoryShare, seen: Seen) => Promise<void>,
     more: Steps = {},
   ) {
-    const { seen, steps } = writer();
-    const rig = await createRig({ ...steps, ...more });
-    await rig.run(async () => {
-      const share = await availableShare(rig);
+    return withShare(async (share, seen, { calls }) => {
       await allow(share, '10.0.0.1');
       await allow(share, '10.0.0.2');
       seen.broken = true;
       await refusal(deny(share, '10.0.0.1'));
-      rig.calls.length = 0;
+      calls.length = 0;
       await story(share, seen);
-    });
-    return rig.calls;
+    }, more);
   }
 
   test('is tried again, whole list, until the client is out', async () => {
@@ -278,10 +272,7 @@ describe('a denial that failed', () => {
   });
 
   test('is tried again; an allowance or a change that failed is not', async () => {
-    const { seen, steps } = writer();
-    const rig = await createRig(steps);
-    await rig.run(async () => {
-      const share = await availableShare(rig);
+    await withShare(async (share, seen) => {
       await allow(share, '10.0.0.1');
       seen.broken = true;
       await refusal(allow(share, '10.0.0.2'));
