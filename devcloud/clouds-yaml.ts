@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Cloud } from './cloud.js';
+import { isMissing } from './is-missing.js';
 import { regionName } from './keystone/catalog.js';
 import { randomSecret } from './keystone/secrets.js';
 
@@ -16,7 +17,7 @@ export async function ensurePasswords(stateDir: string): Promise<Passwords> {
   try {
     return passwordsFile.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (!isMissing(error)) throw error;
   }
   const made = { admin: randomSecret(), hawser: randomSecret(), demo: randomSecret() };
   await writeWhole(file, JSON.stringify(made));

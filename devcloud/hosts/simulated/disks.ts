@@ -1,5 +1,6 @@
 import { link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMissing } from '../../is-missing.js';
 import type { VolumeFile } from '../hosts.js';
 
 /**
@@ -92,7 +93,7 @@ export class Disks {
 const ifMissing =
   <T>(nothing: T) =>
   (error: unknown): T => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return nothing;
+    if (isMissing(error)) return nothing;
     throw error;
   };
 

@@ -13,6 +13,7 @@ import type {
   VolumeFile,
   WatchedCommand,
 } from '../hosts.js';
+import { isMissing } from '../../is-missing.js';
 import { copyDisk } from '../copy-disk.js';
 import { Turns } from '../turns.js';
 import { Machine, type MachineOptions } from './machine.js';
@@ -124,7 +125,8 @@ export class SimulatedHosts implements Hosts {
         await cp(content, contentBeside(to), { recursive: true });
         return;
       } catch (error) {
-        if (isMissing(error, content) && content === (await this.#contentOf(from))) return;
+        const isNone = isMissing(error) && error.path === content;
+        if (isNone && content === (await this.#contentOf(from))) return;
         if (tries === 20) throw error;
       }
     }
@@ -224,10 +226,3 @@ const contentBeside = (volume: VolumeFile): string => `${volume.file}.content`;
 function unreachable(message: string, code: string): Error {
   return Object.assign(new Error(message), { code });
 }
-
-const isMissing = (error: unknown, path: string): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  error.code === 'ENOENT' &&
-  'path' in error &&
-  error.path === path;
