@@ -1,23 +1,14 @@
 /** Each kind of answer of a cloud with anything in it: read right, or refused in words. */
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Cloud, connectCloud } from '../../openstack/index.js';
+import { describe, expect, test } from 'vitest';
 import { path } from '../../openstack/query.js';
-import { FakeCloud, PROJECT_ID } from '../openstack/fake-cloud.js';
+import { PROJECT_ID } from '../openstack/fake-cloud.js';
 import { expectFailure } from './failures.js';
+import { withFakeCloud } from './fake-cloud.js';
 import { bodyOf } from './mutated-answers.js';
 import { holds, patience } from './properties.js';
 
-let fake: FakeCloud;
-let cloud: Cloud;
-beforeAll(async () => {
-  fake = await FakeCloud.start();
-  cloud = connectCloud(fake.config());
-});
-afterAll(async () => {
-  await cloud?.session.close();
-  await fake?.close();
-});
+const openstack = withFakeCloud();
 
 const server = {
   id: 's1',
@@ -136,130 +127,154 @@ const neutron = '/network/v2.0';
 /** The call, where it is sent, and what a sound cloud answers. */
 type Kind = [call: () => Promise<unknown>, at: string, answer: object];
 const kinds: Record<string, Kind> = {
-  server: [async () => cloud.compute.getServer('s1'), `GET ${nova}/servers/s1`, { server }],
+  server: [
+    async () => openstack.cloud.compute.getServer('s1'),
+    `GET ${nova}/servers/s1`,
+    { server },
+  ],
   servers: [
-    async () => cloud.compute.listServers({ nameContains: 'o' }),
+    async () => openstack.cloud.compute.listServers({ nameContains: 'o' }),
     `GET ${nova}/servers/detail`,
     { servers: [server] },
   ],
   'new server': [
-    async () => cloud.compute.createServer({ name: 'n', flavorId: 'f', portIds: [] }),
+    async () => openstack.cloud.compute.createServer({ name: 'n', flavorId: 'f', portIds: [] }),
     `POST ${nova}/servers`,
     { server: { id: 's1' } },
   ],
   actions: [
-    async () => cloud.compute.listActions('s1'),
+    async () => openstack.cloud.compute.listActions('s1'),
     `GET ${nova}/servers/s1/os-instance-actions`,
     { instanceActions: [action] },
   ],
   console: [
-    async () => cloud.compute.getConsoleLog('s1', 5),
+    async () => openstack.cloud.compute.getConsoleLog('s1', 5),
     `POST ${nova}/servers/s1/action`,
     { output: 'text' },
   ],
   keypair: [
-    async () => cloud.compute.findKeypair('key'),
+    async () => openstack.cloud.compute.findKeypair('key'),
     `GET ${nova}/os-keypairs/key`,
     { keypair },
   ],
   keypairs: [
-    async () => cloud.compute.listKeypairs(),
+    async () => openstack.cloud.compute.listKeypairs(),
     `GET ${nova}/os-keypairs`,
     { keypairs: [{ keypair }] },
   ],
   'new keypair': [
-    async () => cloud.compute.createKeypair({ name: 'key', publicKey: 'p' }),
+    async () => openstack.cloud.compute.createKeypair({ name: 'key', publicKey: 'p' }),
     `POST ${nova}/os-keypairs`,
     { keypair },
   ],
-  flavor: [async () => cloud.compute.getFlavor('f1'), `GET ${nova}/flavors/f1`, { flavor }],
+  flavor: [
+    async () => openstack.cloud.compute.getFlavor('f1'),
+    `GET ${nova}/flavors/f1`,
+    { flavor },
+  ],
   flavors: [
-    async () => cloud.compute.listFlavors(),
+    async () => openstack.cloud.compute.listFlavors(),
     `GET ${nova}/flavors/detail`,
     { flavors: [flavor] },
   ],
   attachment: [
-    async () => cloud.compute.findAttachment('s1', 'v1'),
+    async () => openstack.cloud.compute.findAttachment('s1', 'v1'),
     `GET ${nova}/servers/s1/os-volume_attachments/v1`,
     { volumeAttachment: attachment },
   ],
   attachments: [
-    async () => cloud.compute.listAttachments('s1'),
+    async () => openstack.cloud.compute.listAttachments('s1'),
     `GET ${nova}/servers/s1/os-volume_attachments`,
     { volumeAttachments: [attachment] },
   ],
   'new attachment': [
-    async () => cloud.compute.attachVolume('s1', 'v1'),
+    async () => openstack.cloud.compute.attachVolume('s1', 'v1'),
     `POST ${nova}/servers/s1/os-volume_attachments`,
     { volumeAttachment: attachment },
   ],
-  volume: [async () => cloud.blockStorage.getVolume('v1'), `GET ${cinder}/volumes/v1`, { volume }],
+  volume: [
+    async () => openstack.cloud.blockStorage.getVolume('v1'),
+    `GET ${cinder}/volumes/v1`,
+    { volume },
+  ],
   volumes: [
-    async () => cloud.blockStorage.listVolumes({ metadata: { a: 'b' } }),
+    async () => openstack.cloud.blockStorage.listVolumes({ metadata: { a: 'b' } }),
     `GET ${cinder}/volumes/detail`,
     { volumes: [volume] },
   ],
   snapshot: [
-    async () => cloud.blockStorage.getSnapshot('p1'),
+    async () => openstack.cloud.blockStorage.getSnapshot('p1'),
     `GET ${cinder}/snapshots/p1`,
     { snapshot },
   ],
   snapshots: [
-    async () => cloud.blockStorage.listSnapshots({ volumeId: 'v1' }),
+    async () => openstack.cloud.blockStorage.listSnapshots({ volumeId: 'v1' }),
     `GET ${cinder}/snapshots/detail`,
     { snapshots: [snapshot] },
   ],
   zones: [
-    async () => cloud.blockStorage.listAvailabilityZones(),
+    async () => openstack.cloud.blockStorage.listAvailabilityZones(),
     `GET ${cinder}/os-availability-zone`,
     { availabilityZoneInfo: [{ zoneName: 'nova', zoneState: { available: true } }] },
   ],
   types: [
-    async () => cloud.blockStorage.listVolumeTypes(),
+    async () => openstack.cloud.blockStorage.listVolumeTypes(),
     `GET ${cinder}/types`,
     { volume_types: [{ id: 't1', name: 'fast' }] },
   ],
-  limits: [async () => cloud.blockStorage.getLimits(), `GET ${cinder}/limits`, { limits }],
+  limits: [
+    async () => openstack.cloud.blockStorage.getLimits(),
+    `GET ${cinder}/limits`,
+    { limits },
+  ],
   networks: [
-    async () => cloud.network.listNetworks(),
+    async () => openstack.cloud.network.listNetworks(),
     `GET ${neutron}/networks`,
     { networks: [network] },
   ],
   subnets: [
-    async () => cloud.network.listSubnets({ network_id: 'n1' }),
+    async () => openstack.cloud.network.listSubnets({ network_id: 'n1' }),
     `GET ${neutron}/subnets`,
     { subnets: [subnet] },
   ],
-  ports: [async () => cloud.network.listPorts(), `GET ${neutron}/ports`, { ports: [port] }],
+  ports: [
+    async () => openstack.cloud.network.listPorts(),
+    `GET ${neutron}/ports`,
+    { ports: [port] },
+  ],
   'changed port': [
-    async () => cloud.network.updatePort('q1', { hostId: 'h' }),
+    async () => openstack.cloud.network.updatePort('q1', { hostId: 'h' }),
     `PUT ${neutron}/ports/q1`,
     { port },
   ],
-  router: [async () => cloud.network.findRouter('r1'), `GET ${neutron}/routers/r1`, { router }],
+  router: [
+    async () => openstack.cloud.network.findRouter('r1'),
+    `GET ${neutron}/routers/r1`,
+    { router },
+  ],
   routers: [
-    async () => cloud.network.listRouters(),
+    async () => openstack.cloud.network.listRouters(),
     `GET ${neutron}/routers`,
     { routers: [router] },
   ],
   'router interface': [
-    async () => cloud.network.addRouterInterface('r1', { subnetId: 'b1' }),
+    async () => openstack.cloud.network.addRouterInterface('r1', { subnetId: 'b1' }),
     `PUT ${neutron}/routers/r1/add_router_interface`,
     { port_id: 'q1' },
   ],
   groups: [
-    async () => cloud.network.listSecurityGroups(),
+    async () => openstack.cloud.network.listSecurityGroups(),
     `GET ${neutron}/security-groups`,
     { security_groups: [group] },
   ],
   rules: [
-    async () => cloud.network.listSecurityGroupRules(),
+    async () => openstack.cloud.network.listSecurityGroupRules(),
     `GET ${neutron}/security-group-rules`,
     { security_group_rules: [rule] },
   ],
   'new rule': [
     async () =>
-      cloud.network.createSecurityGroupRule({
+      openstack.cloud.network.createSecurityGroupRule({
         securityGroupId: 'g1',
         direction: 'ingress',
         ethertype: 'IPv4',
@@ -267,9 +282,9 @@ const kinds: Record<string, Kind> = {
     `POST ${neutron}/security-group-rules`,
     { security_group_rule: rule },
   ],
-  image: [async () => cloud.image.getImage('i1'), 'GET /image/v2/images/i1', image],
+  image: [async () => openstack.cloud.image.getImage('i1'), 'GET /image/v2/images/i1', image],
   images: [
-    async () => cloud.image.findImages({ name: 'debian' }),
+    async () => openstack.cloud.image.findImages({ name: 'debian' }),
     'GET /image/v2/images',
     { images: [image] },
   ],
@@ -317,13 +332,13 @@ describe('an answer of a cloud', { timeout: patience }, () => {
       .chain((name) => fc.tuple(fc.constant(name), bodyOf(kinds[name]?.[2] ?? {})));
     const sound = new Map<string, unknown>();
     for (const [name, [call, at, answer]] of Object.entries(kinds)) {
-      fake.on(at, { json: answer });
+      openstack.fake.on(at, { json: answer });
       sound.set(name, await call());
     }
     await holds('kinds of answers', input, async ([name, text]) => {
       const [call, at] = kinds[name] ?? [];
       if (!call || at === undefined) throw new Error(`there is no kind ${name}`);
-      fake.on(at, { text });
+      openstack.fake.on(at, { text });
       const outcome = await call().then(
         (value) => ({ value }),
         (error: unknown) => ({ error }),

@@ -1,24 +1,15 @@
 /** What a worker's host is told to do of what Neutron says: words of the programs' own, and values that are none. */
 import { isIP } from 'node:net';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openHostInterface } from '../../host-interface/index.js';
-import { type Cloud, connectCloud } from '../../openstack/index.js';
-import { FakeCloud, PROJECT_ID } from '../openstack/fake-cloud.js';
+import { PROJECT_ID } from '../openstack/fake-cloud.js';
 import { expectFailure } from './failures.js';
-import { anything, changed, placesIn, type Json } from './mutated-answers.js';
+import { withFakeCloud } from './fake-cloud.js';
+import { anything, mutated, placesIn, type Json } from './mutated-answers.js';
 import { holds, patience } from './properties.js';
 
-let fake: FakeCloud;
-let cloud: Cloud;
-beforeAll(async () => {
-  fake = await FakeCloud.start();
-  cloud = connectCloud(fake.config());
-});
-afterAll(async () => {
-  await cloud?.session.close();
-  await fake?.close();
-});
+const openstack = withFakeCloud();
 
 const common = { project_id: PROJECT_ID, network_id: 'n1', name: 'hawser-host-h' };
 const portOf = (id: string, description: string, address: string) => ({
@@ -69,17 +60,7 @@ const nasty = fc.constantFrom<Json>(
   0,
   1e21,
 );
-const answers = fc
-  .array(fc.tuple(fc.constantFrom(...places), fc.oneof(nasty, anything)), { maxLength: 2 })
-  .map((changes) =>
-    changes.reduce<Json>((one, [place, to]) => {
-      try {
-        return changed(one, place, to);
-      } catch {
-        return one;
-      }
-    }, sound),
-  );
+const answers = mutated(sound, places, fc.oneof(nasty, anything));
 
 const literals =
   /^(-json|-Version|link|show|add|del|name|type|veth|peer|set|dev|address|mtu|alias|up|replace|--timeout=10|--|--may-exist|--if-exists|add-port|del-port|br-int|Interface|type=internal|--format=json|--columns=external_ids|find|external_ids:iface-status=active)$/;
@@ -113,13 +94,13 @@ describe('a worker’s host', { timeout: patience }, () => {
     await holds('arguments of ip and ovs-vsctl', input, async ([driver, told]) => {
       const lists = new Map(Object.entries(told as Record<string, unknown>));
       for (const name of Object.keys(sound)) {
-        fake.on(`GET /network/v2.0/${name}`, { json: { [name]: lists.get(name) } });
+        openstack.fake.on(`GET /network/v2.0/${name}`, { json: { [name]: lists.get(name) } });
       }
       const ports: unknown = lists.get('ports');
       const [port] = Array.isArray(ports) ? (ports as unknown[]) : [];
-      fake.on('GET /network/v2.0/ports/0b3c5a7e-1111', { json: { port } });
-      fake.on('PUT /network/v2.0/ports/0b3c5a7e-1111', { json: { port } });
-      fake.on('POST /network/v2.0/ports', { status: 201, json: { port } });
+      openstack.fake.on('GET /network/v2.0/ports/0b3c5a7e-1111', { json: { port } });
+      openstack.fake.on('PUT /network/v2.0/ports/0b3c5a7e-1111', { json: { port } });
+      openstack.fake.on('POST /network/v2.0/ports', { status: 201, json: { port } });
       const commands: string[][] = [];
       const run = async (program: string, ...args: string[]): Promise<string> => {
         commands.push([program, ...args]);
@@ -128,7 +109,7 @@ describe('a worker’s host', { timeout: patience }, () => {
       const options = { host: 'h', service_network_name: 'service', interface_driver: driver };
       const opened = openHostInterface(
         { ...options, ovs_integration_bridge: 'br-int' },
-        cloud,
+        openstack.cloud,
         run,
       );
       const outcome = await opened.reach('10.254.0.5').then(

@@ -13,7 +13,7 @@ export const placesIn = (value: Json, above: string[] = []): string[][] => [
 ];
 
 /** With something else in one place, or nothing. */
-export function changed(value: Json, [key, ...below]: string[], to: Json): Json {
+function changed(value: Json, [key, ...below]: string[], to: Json): Json {
   if (key === undefined) return to;
   if (Array.isArray(value))
     return value.map((one: Json, at) => (String(at) === key ? changed(one, below, to) : one));
@@ -34,23 +34,26 @@ export const anything = fc.oneof(
   fc.jsonValue(),
 );
 
+/** With something else in up to two of these places; one that an earlier change took away stays away. */
+export const mutated = (sound: Json, places: string[][], to: fc.Arbitrary<Json>) =>
+  fc.array(fc.tuple(fc.constantFrom(...places), to), { maxLength: 2 }).map((changes) =>
+    changes.reduce<Json>((one, [place, other]) => {
+      try {
+        return changed(one, place, other);
+      } catch {
+        return one;
+      }
+    }, sound),
+  );
+
 /** A sound answer with something else in it, and what is none. */
 export const bodyOf = (answer: object) =>
   fc.oneof(
     {
       weight: 6,
-      arbitrary: fc
-        .array(fc.tuple(fc.constantFrom(...placesIn(answer)), anything), { maxLength: 2 })
-        .map((changes) =>
-          changes.reduce<Json>((one, [place, to]) => {
-            try {
-              return changed(one, place, to);
-            } catch {
-              return one;
-            }
-          }, answer),
-        )
-        .map((one) => JSON.stringify(one) ?? ''),
+      arbitrary: mutated(answer, placesIn(answer), anything).map(
+        (one) => JSON.stringify(one) ?? '',
+      ),
     },
     {
       weight: 1,
