@@ -8,9 +8,16 @@ import { outcomeOf, type Finding } from './findings.js';
 import { judge, judgeCleanUp } from './judge.js';
 import { freezeSeconds } from './lanes.js';
 import { findUnrest, untilAtRest } from './oracles/rest.js';
-import { describe, describeWords, entitiesOf, takePicture, type Picture } from './picture.js';
-import { isRefusal } from './refusal.js';
+import {
+  describe,
+  describeWords,
+  entitiesOf,
+  retriesIn,
+  takePicture,
+  type Picture,
+} from './picture.js';
 import { wordsOf, type Batch, type GoodRun, type Place } from './place.js';
+import { isRefusal } from './refusal.js';
 import type { Scenario, Stage } from './scenario.js';
 
 /** Runs a scenario once without any fault, or says what was wrong all the same. */
@@ -169,16 +176,9 @@ async function pictureAtRest(place: Place): Promise<Picture> {
 /** What could not be undone or deleted is tried again now rather than in a minute. */
 async function tryAgain(place: Place): Promise<void> {
   const { hawser } = place.bench;
-  const { shares, instances } = await entitiesOf(place.bench, place.lane);
-  const due = [
-    ...shares.filter(({ retry }) => retry).map(({ id: shareId }) => ({ shareId })),
-    ...shares.flatMap(({ id: shareId, snapshots }) =>
-      snapshots.filter(({ retry }) => retry).map(({ id }) => ({ shareId, snapshotId: id })),
-    ),
-    ...instances.filter(({ retry }) => retry).map(({ id: instanceId }) => ({ instanceId })),
-  ];
+  const due = retriesIn(await entitiesOf(place.bench, place.lane));
   // Why one does not succeed is in its view.
-  for (const what of due) await hawser.retry(what).catch(() => undefined);
+  for (const { what } of due) await hawser.retry(what).catch(() => undefined);
   if (due.length > 0) await comesToRest(place);
 }
 

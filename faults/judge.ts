@@ -4,7 +4,14 @@ import { compareAccess } from './oracles/access.js';
 import { lookIntoHistories } from './oracles/histories.js';
 import { findUnrest } from './oracles/rest.js';
 import { compareSizes } from './oracles/size.js';
-import { describe, describeWords, differences, takePicture, type Picture } from './picture.js';
+import {
+  describe,
+  describeWords,
+  differences,
+  retriesIn,
+  takePicture,
+  type Picture,
+} from './picture.js';
 import { wordsOf, type GoodRun, type Place } from './place.js';
 import type { Scenario, Stage } from './scenario.js';
 import { lostData } from './share-data.js';
@@ -48,9 +55,7 @@ function judgeEnd({ stage, scenario, picture, good, failure, kind }: Run): Findi
   if (!kind?.mayFail) {
     return [{ outcome: 'lost', text: `the operation failed: ${failure.message}` }, ...asAfter];
   }
-  const snapshots = picture.shares.flatMap((share) => share.snapshots);
-  const entities = [...picture.shares, ...snapshots, ...picture.instances];
-  const triedAgain = entities.flatMap(({ retry }) => retry ?? []);
+  const triedAgain = retriesIn(picture);
   // What cannot be undone yet is seen, and its deletion has to cope once somebody has mended what is wrong.
   if (kind.lasts && triedAgain.length > 0) return [];
   const asBefore = ofDifferences(differences(good.before, actual), good.before);

@@ -1,6 +1,7 @@
 import {
   InstanceNotFound,
   ShareNotFound,
+  type Retried,
   type ServiceInstanceView,
   type ShareView,
 } from '../client/index.js';
@@ -40,6 +41,19 @@ export const instancesOf = ({ instance, second }: Lane): string[] => [
   instance,
   ...(second ? [second.instance] : []),
 ];
+
+/** What could not be undone, deleted, brought back or denied, and is tried again. */
+export const retriesIn = ({
+  shares,
+  instances,
+}: Pick<Picture, 'shares' | 'instances'>): { what: Retried; reason: string }[] =>
+  [
+    ...shares.map(({ id, retry }) => ({ what: { shareId: id }, retry })),
+    ...shares.flatMap(({ id: shareId, snapshots }) =>
+      snapshots.map(({ id, retry }) => ({ what: { shareId, snapshotId: id }, retry })),
+    ),
+    ...instances.map(({ id, retry }) => ({ what: { instanceId: id }, retry })),
+  ].flatMap(({ what, retry }) => (retry ? [{ what, reason: retry.reason }] : []));
 
 async function present<T>(looks: Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(looks);
@@ -82,11 +96,8 @@ export function describe({ holdings, guests }: Picture, words: [string, string][
     rows.map(({ id, name }): [string, string] => [id, `<${kind} ${name ?? ''}>`]),
   );
   const anonymous = (text: string): string => {
-    let result = text;
-    for (const [id, word] of known) result = result.replaceAll(id, word);
-    for (const [id, word] of known) result = result.replaceAll(id.slice(0, 20), word);
-    for (const [name, word] of words) result = result.replaceAll(name, word);
-    return result
+    const serials = known.map(([id, word]): [string, string] => [id.slice(0, 20), word]);
+    return withWords(text, [...known, ...serials, ...words])
       .replaceAll(/ssh-ed25519 \S+/g, '<host key>')
       .replaceAll(/\d+\.\d+\.\d+\.\d+/g, '<address>')
       .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}/g, '<id>')
@@ -105,8 +116,6 @@ export function describe({ holdings, guests }: Picture, words: [string, string][
 
 /** What Hawser says of shares and instances, in lines that two runs of the same story have in common. */
 export function describeWords({ shares, instances }: Picture, words: [string, string][]): string[] {
-  const anonymous = (text: string): string =>
-    words.reduce((result, [name, word]) => result.replaceAll(name, word), text);
   return [
     ...shares.map((share) => {
       const { id, status, sizeGib, originalSizeGib, volumeSizeGib, accessBy, retry } = share;
@@ -124,9 +133,12 @@ export function describeWords({ shares, instances }: Picture, words: [string, st
       return `instance: ${JSON.stringify({ ...facts, shares: on.toSorted() })}`;
     }),
   ]
-    .map(anonymous)
+    .map((line) => withWords(line, words))
     .toSorted();
 }
+
+const withWords = (text: string, words: [string, string][]): string =>
+  words.reduce((result, [name, word]) => result.replaceAll(name, word), text);
 
 /** What is in one and not in the other, as often as it is. */
 export function differences(expected: string[], actual: string[]): string[] {

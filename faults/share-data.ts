@@ -33,7 +33,8 @@ export async function lostData(
 const volumeOf = ({ shares }: Picture, shareId: string) =>
   shares.find(({ id }) => id === shareId)?.volumeId ?? undefined;
 
-function mountOf(picture: Picture, shareId: string): Mount | undefined {
+/** Where a share's file system is mounted; undefined when it is nowhere. */
+export function mountOf(picture: Picture, shareId: string): Mount | undefined {
   const mounts = picture.guests.flatMap((guest) => guest.mounts);
   const volumeId = volumeOf(picture, shareId);
   return mounts.find(
