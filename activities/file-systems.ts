@@ -1,4 +1,4 @@
-import type { InstanceHost, ShareLocation } from '../workflows/model.js';
+import { GIB, type InstanceHost, type ShareLocation } from '../workflows/model.js';
 import type { Backends } from './backend.js';
 import { permanent } from './failures.js';
 import { hostScript, numbersIn } from './host-script.js';
@@ -198,7 +198,7 @@ export function createFileSystemActivities(backends: Backends) {
       );
       if (minimum === '') return;
       const [leastBytes = 0] = numbersIn(minimum, 1, 'resize-file-system', host);
-      const leastGib = Math.ceil(leastBytes / 2 ** 30);
+      const leastGib = Math.ceil(leastBytes / GIB);
       throw permanent(
         'ShrinkingPossibleDataLoss',
         `The data of share ${shareId} needs at least ${leastGib} GiB: it can't shrink to ${sizeGib} GiB. Remove some of it first`,

@@ -15,6 +15,7 @@ import { accessOfExports, inShort, tooManyRules, type ExistingAccess } from './e
 import { accessOfSection } from './existing-samba-access.js';
 import { giveBack, takingOverSignal, type TakenOver } from './give-back.js';
 import {
+  GIB,
   commonInstanceId,
   type AccessRule,
   type AccessType,
@@ -119,7 +120,7 @@ export async function manageExisting(request: ManageRequest): Promise<ManagedSha
       location,
       shareNetwork,
       // The volume of one that was shrunk before is larger.
-      sizeGib: Math.ceil(existing.sizeBytes / 2 ** 30),
+      sizeGib: Math.ceil(existing.sizeBytes / GIB),
       volumeSizeGib: volume?.sizeGib ?? null,
       exportLocations,
       accessBy,

@@ -1,5 +1,8 @@
 /** The vocabulary that workflows, activities and clients share: plain JSON, no code of Temporal's. */
 
+/** Bytes. */
+export const GIB = 2 ** 30;
+
 export type Protocol = 'NFS' | 'CIFS';
 
 /** Manila's names for the life of a share. */

@@ -11,6 +11,7 @@ import { cloudWait, promptCommand, remoteCommand } from './activity-options.js';
 import { bothOrNeither } from './both-or-neither.js';
 import { closeShare } from './close-share.js';
 import { sizedSignal } from './messages.js';
+import { GIB } from './model.js';
 import { step } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
 import { updateAccess, type UpdateAccessInput } from './update-access.js';
@@ -19,8 +20,6 @@ const { settleVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
 const { measureShare } = proxyActivities<FileSystemActivities>(promptCommand);
 const { mountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
-
-export const GIB = 2 ** 30;
 
 export interface ResizeShareInput extends UpdateAccessInput {
   sizeGib: number;

@@ -2,7 +2,8 @@ import { ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities, FileSystemUse } from '../activities/file-systems.js';
 import { cloudWait, longCommand } from './activity-options.js';
-import { GIB, tellSizes, whileOutOfService, type ResizeShareInput } from './out-of-service.js';
+import { GIB } from './model.js';
+import { tellSizes, whileOutOfService, type ResizeShareInput } from './out-of-service.js';
 import { step } from './step.js';
 
 const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
