@@ -7,6 +7,7 @@ import type { ReadinessActivities } from '../activities/readiness.js';
 import { cloudCall, cloudWait, promptCommand, promptLook } from './activity-options.js';
 import { closeShare } from './close-share.js';
 import type { EnsuredShare } from './model.js';
+import { mountedGib, tellSizes } from './out-of-service.js';
 import { failureOf, problemOf } from './problem.js';
 import { step } from './step.js';
 import { updateAccess, type UpdateAccessInput } from './update-access.js';
@@ -35,13 +36,23 @@ const { startFileService } = proxyActivities<InspectionActivities>(promptCommand
 const { mountShare } = proxyActivities<FileSystemActivities>(promptCommand);
 
 /** The share with its rules, the whole list as it should be. */
-export type EnsureShareInput = UpdateAccessInput;
+export interface EnsureShareInput extends UpdateAccessInput {
+  /** A change of its size left it out of service, and nobody told which size it has. */
+  resized?: boolean;
+}
 
 /**
  * Looks whether clients can use the share, puts right what is not as it should be, and looks again: what it
  * returns from is in service. Fails with the reason otherwise. Safe to repeat.
  */
 export async function ensureShare(input: EnsureShareInput): Promise<EnsuredShare> {
+  const ensured = await ensure(input);
+  const sizeGib = input.resized ? await mountedGib(input) : null;
+  if (sizeGib !== null) await tellSizes({ sizeGib });
+  return ensured;
+}
+
+async function ensure(input: EnsureShareInput): Promise<EnsuredShare> {
   const volumeId = await volumeOf(input);
   const { drift, mounted } = await look(input, volumeId);
   if (drift.length === 0) return { repaired: [] };

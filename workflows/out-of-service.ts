@@ -42,29 +42,28 @@ export async function whileOutOfService(
   input: ResizeShareInput,
   { check, work }: Maintenance,
 ): Promise<void> {
-  const { share, instance: host, location } = input;
-  const { id: shareId, backend } = share;
+  const { id: shareId, backend } = input.share;
   let touched = !input.inService;
 
   await undoOnFailure(async (onFailure) => {
     onFailure(async () => {
       if (!touched) return;
       await putInService(input);
-      if (patched('tells-what-was-done')) await tellWhatWasDone(input);
+      // The file system may have got the size that was wanted before the operation failed.
+      if (patched('tells-what-was-done') && (await mountedGib(input)) === input.sizeGib) {
+        await tellSizes({ sizeGib: input.sizeGib });
+      }
     });
     const settle = () =>
       settleVolume.executeWithOptions(step(`look at the volume of share ${shareId}`), [
         { backend, shareId },
       ]);
     // Also tells whether the host answers at all, while clients still have their share.
-    const measure = () =>
-      measureShare.executeWithOptions(step(`measure share ${shareId} on ${host.address}`), [
-        { host, shareId, location },
-      ]);
+    const look = () => measure(input);
     const fewerLooks = patched('fewer-looks');
     const [volume, use] = fewerLooks
-      ? await bothOrNeither(settle, measure)
-      : [await settle(), await measure()];
+      ? await bothOrNeither(settle, look)
+      : [await settle(), await look()];
     check?.(use);
 
     touched = true;
@@ -84,13 +83,17 @@ export async function tellSizes(sizes: {
   if (parent) await getExternalWorkflowHandle(parent.workflowId).signal(sizedSignal, sizes);
 }
 
-/** The file system may have got the size that was wanted before the operation failed. */
-async function tellWhatWasDone({ share, instance, location, sizeGib }: ResizeShareInput) {
-  const use = await measureShare.executeWithOptions(
-    step(`measure share ${share.id} on ${instance.address}`),
-    [{ host: instance, shareId: share.id, location }],
-  );
-  if (use && Math.round(use.sizeBytes / GIB) === sizeGib) await tellSizes({ sizeGib });
+type Mounted = Pick<UpdateAccessInput, 'share' | 'instance' | 'location'>;
+
+const measure = ({ share, instance: host, location }: Mounted): Promise<FileSystemUse | null> =>
+  measureShare.executeWithOptions(step(`measure share ${share.id} on ${host.address}`), [
+    { host, shareId: share.id, location },
+  ]);
+
+/** The size of the share's file system, rounded up; null while it is not mounted. */
+export async function mountedGib(place: Mounted): Promise<number | null> {
+  const use = await measure(place);
+  return use && Math.ceil(use.sizeBytes / GIB);
 }
 
 async function putInService(input: ResizeShareInput): Promise<void> {

@@ -34,12 +34,15 @@ export function handleEnsure(entity: ShareEntity): () => Promise<void> {
     }
   };
 
+  const leftByResize = () => view.status === 'extending_error' || view.status === 'shrinking_error';
+
   /** Writes the rules that count; what was to be denied is left out, and so denied. */
   const ensureNow = async (): Promise<EnsuredShare> => {
     const { instance, location } = entity.place();
     const written = rulesToWrite(view);
     const { accessBy } = view;
-    const input = { share: request, instance, location, accessBy, rules: written.rules };
+    const resized = leftByResize();
+    const input = { share: request, instance, location, accessBy, rules: written.rules, resized };
     const ensured = await run(ensureShare, input, `Ensure share ${view.id}`);
     rulesWritten(view, written);
     return ensured;
@@ -47,8 +50,7 @@ export function handleEnsure(entity: ShareEntity): () => Promise<void> {
 
   const outOfService = (problem: Problem) => {
     // Which of its operations failed matters to the next one of that kind.
-    const tellsMore = view.status === 'extending_error' || view.status === 'shrinking_error';
-    if (!tellsMore && ensurable.includes(view.status)) view.status = 'error';
+    if (!leftByResize() && ensurable.includes(view.status)) view.status = 'error';
     view.error = problem;
     const { retry } = view;
     if (retry?.operation === ensureShare.name) {
@@ -57,6 +59,7 @@ export function handleEnsure(entity: ShareEntity): () => Promise<void> {
   };
 
   const ensure = async (instanceProblem?: Problem | null): Promise<EnsuredShare> => {
+    const { sizeGib } = view;
     try {
       if (instanceProblem) throw failureOf(instanceProblem);
       const ensured = await ensureNow();
@@ -71,6 +74,7 @@ export function handleEnsure(entity: ShareEntity): () => Promise<void> {
       outOfService(problem);
       throw failureOf(problem);
     } finally {
+      if (view.sizeGib !== sizeGib) await entity.tellSize();
       publish();
     }
   };

@@ -333,6 +333,42 @@ describe('a share that a change of its size left out of service', () => {
     });
   });
 
+  test('says the size that its file system had got by then, and has it counted', async () => {
+    const seen = { mounted: true };
+    const rig = await createRig(
+      {
+        ...cloudOf().steps,
+        resizeFileSystem: async () => {
+          seen.mounted = false;
+          return untilCancelled();
+        },
+        inspectShare: async () => ({
+          drift: seen.mounted ? [] : ['mount'],
+          mounted: seen.mounted,
+        }),
+        mountShare: async ({ location }) => {
+          seen.mounted = true;
+          return location ?? { volumeId: 'vol1', path: '/s', exportName: 's', fileSystem: 'ext4' };
+        },
+        measureShare: async () => ({ sizeBytes: 4 * GIB, overheadBytes: 5e7, usedBytes: 4096 }),
+      },
+      { max_share_server_size: 4 },
+    );
+    await rig.run(async () => {
+      const share = await availableShare(rig);
+      const extended = refusal(extend(share, 4));
+      while (!rig.calls.includes('resizeFileSystem')) await new Promise((r) => setTimeout(r, 50));
+      const { operation } = await share.view();
+      await rig.client.workflow.getHandle(operation?.workflowId ?? '').terminate();
+      await extended;
+      expect(await share.until('extending_error')).toMatchObject({ sizeGib: 1 });
+      await retry(share);
+      expect(await share.until('available')).toMatchObject({ sizeGib: 4, error: null });
+      const other = (await (await availableShare(rig)).view()).serviceInstance;
+      expect(other).toBe(`${rig.backend}-s1-1`);
+    });
+  });
+
   test('is given up by nobody, and deleted as any other', async () => {
     const calls = await leftOut(async (share, mend) => {
       const failure = await refusal(share.handle.executeUpdate(giveUpUpdate, { args: [{}] }));
