@@ -187,7 +187,7 @@ describe('a share', () => {
       );
       await until(async () => (await out.view()).status === 'available');
       expect((await out.view()).retry).toBeUndefined();
-      expect(rig.calls).toEqual(['inspectShare']);
+      expect(rig.calls).toEqual(['inspectShare', 'measureShare']);
 
       rig.calls.length = 0;
       const rule = { type: 'ip', level: 'rw' } as const;
