@@ -113,6 +113,9 @@ export interface Leaving {
  * A share gives its place back. For one that was unmanaged the instance stays, until that was managed again and is
  * gone. Harmless to repeat.
  */
+export const leaveSignal = defineSignal<[Leaving]>('leave');
+
+/** The same, as older builds send it. */
 export const leaveUpdate = defineUpdate<void, [Leaving]>('leave');
 
 /**

@@ -24,9 +24,11 @@ import {
   findServerUpdate,
   instanceQuery,
   joinUpdate,
+  leaveSignal,
   leaveUpdate,
   shareSizedSignal,
   type JoinResult,
+  type Leaving,
 } from './messages.js';
 import type { Problem, ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
 import { getCommonServer } from './get-common-server.js';
@@ -276,7 +278,7 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     if (view.shares.includes(shareId)) state.sizes = { ...state.sizes, [shareId]: sizeGib };
   });
 
-  setHandler(leaveUpdate, ({ shareId, unmanaged = false, gone = false, path }) => {
+  const leave = ({ shareId, unmanaged = false, gone = false, path }: Leaving): void => {
     const wasThere = view.shares.includes(shareId);
     letGoOf(shareId);
     // It may have been unmanaged before, under another id.
@@ -297,7 +299,9 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     const wasLast = wasThere && !inUse() && ['active', 'rebooting'].includes(view.status);
     if (wasLast && options.deleteWithLastShare) deleteWanted = true;
     publish();
-  });
+  };
+  setHandler(leaveSignal, leave);
+  setHandler(leaveUpdate, leave);
 
   setHandler(
     findServerUpdate,

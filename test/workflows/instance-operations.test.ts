@@ -5,7 +5,7 @@ import {
   deleteInstanceUpdate,
   ensureInstanceUpdate,
   extendShareUpdate,
-  leaveUpdate,
+  leaveSignal,
   rebootInstanceUpdate,
 } from '../../workflows/messages.js';
 import {
@@ -324,7 +324,7 @@ test('nothing is done to an instance that is being set up, deleted or about to b
     open();
     await until(async () => (await share.view()).status === 'available');
     gate = new Promise((resolve) => (open = resolve));
-    await instanceHandle(rig).executeUpdate(leaveUpdate, { args: [{ shareId: share.id }] });
+    await instanceHandle(rig).signal(leaveSignal, { shareId: share.id });
     await instanceHandle(rig).executeUpdate(deleteInstanceUpdate);
     await until(() => rig.calls.includes('deleteServer'));
     expect((await refusal(reboot(rig))).type).toBe('InstanceNotActive');
@@ -342,7 +342,7 @@ test('a deletion that was accepted during a reboot follows it', async () => {
     const share = await makeShare(rig);
     const rebooted = reboot(rig);
     await until(() => rig.calls.includes('waitForReboot'));
-    await instanceHandle(rig).executeUpdate(leaveUpdate, { args: [{ shareId: share.id }] });
+    await instanceHandle(rig).signal(leaveSignal, { shareId: share.id });
     await instanceHandle(rig).executeUpdate(deleteInstanceUpdate);
     open();
     await rebooted;
