@@ -3,7 +3,7 @@ import type { BlockStorageActivities } from '../activities/block-storage.js';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities } from '../activities/file-systems.js';
 import { cloudWait, longCommand } from './activity-options.js';
-import { tellSizes, whileOutOfService, type ResizeShareInput } from './out-of-service.js';
+import { whileOutOfService, whileTelling, type ResizeShareInput } from './out-of-service.js';
 import { step } from './step.js';
 
 const { extendVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
@@ -21,6 +21,11 @@ export async function extendShare(input: ResizeShareInput): Promise<void> {
 
   await whileOutOfService(input, {
     async work({ volumeId, volumeSizeGib }) {
+      const attach = () =>
+        attachVolume.executeWithOptions(
+          step(`see that volume ${volumeId} is attached to server ${serverId}`),
+          [{ backend, serverId, volumeId }],
+        );
       let volumeGib = volumeSizeGib;
       if (volumeSizeGib < sizeGib) {
         await detachVolume.executeWithOptions(step(`detach volume ${volumeId}`), [
@@ -31,17 +36,15 @@ export async function extendShare(input: ResizeShareInput): Promise<void> {
           [{ backend, shareId, volumeId, sizeGib }],
         );
         volumeGib = grown.volumeSizeGib;
-        await tellSizes({ volumeSizeGib: volumeGib });
+        await whileTelling({ volumeSizeGib: volumeGib }, attach);
+      } else {
+        await attach();
       }
-      await attachVolume.executeWithOptions(
-        step(`see that volume ${volumeId} is attached to server ${serverId}`),
-        [{ backend, serverId, volumeId }],
-      );
       await resizeFileSystem.executeWithOptions(
         step(`grow the file system on volume ${volumeId} to ${sizeGib} GiB`),
         [{ host, shareId, volumeId, sizeGib }],
       );
-      await tellSizes({ sizeGib, volumeSizeGib: volumeGib });
+      return { sizeGib, volumeSizeGib: volumeGib };
     },
   });
 }

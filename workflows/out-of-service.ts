@@ -30,8 +30,13 @@ export interface ResizeShareInput extends UpdateAccessInput {
 interface Maintenance {
   /** Refuses by throwing, before anything is touched; the use is null while it is not mounted. */
   check?: (use: FileSystemUse | null) => void;
-  /** Runs with the share closed and unmounted, and leaves its volume attached. */
-  work: (volume: VolumeSize) => Promise<void>;
+  /** Runs with the share closed and unmounted, leaves its volume attached, and says which sizes there are now. */
+  work: (volume: VolumeSize) => Promise<Sizes>;
+}
+
+interface Sizes {
+  sizeGib?: number;
+  volumeSizeGib?: number;
 }
 
 /**
@@ -68,19 +73,28 @@ export async function whileOutOfService(
 
     touched = true;
     await closeShare(input);
-    await work(volume);
-    if (fewerLooks) await open(input, volume.volumeId);
-    else await putInService(input);
+    const sizes = await work(volume);
+    await whileTelling(sizes, () =>
+      fewerLooks ? open(input, volume.volumeId) : putInService(input),
+    );
   });
 }
 
 /** Tells the share's workflow what is true now, however the operation goes on. */
-export async function tellSizes(sizes: {
-  sizeGib?: number;
-  volumeSizeGib?: number;
-}): Promise<void> {
+export async function tellSizes(sizes: Sizes): Promise<void> {
   const { parent } = workflowInfo();
   if (parent) await getExternalWorkflowHandle(parent.workflowId).signal(sizedSignal, sizes);
+}
+
+/** Tells them while it goes on. */
+export async function whileTelling(sizes: Sizes, goOn: () => Promise<void>): Promise<void> {
+  const tell = () => tellSizes(sizes);
+  if (patched('told-meanwhile')) {
+    await bothOrNeither(tell, goOn);
+  } else {
+    await tell();
+    await goOn();
+  }
 }
 
 type Mounted = Pick<UpdateAccessInput, 'share' | 'instance' | 'location'>;

@@ -163,7 +163,10 @@ async function resize(
     }
     return problem;
   } finally {
-    if (view.sizeGib !== before) await entity.tellSize();
+    const told = view.sizeGib === before ? undefined : entity.tellSize();
+    // Who waits for the share need not wait for its instance to know.
+    if (patched('told-meanwhile')) entity.queue.push(async () => told);
+    else await told;
     publish();
   }
 }

@@ -3,7 +3,7 @@ import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities, FileSystemUse } from '../activities/file-systems.js';
 import { cloudWait, longCommand } from './activity-options.js';
 import { GIB } from './model.js';
-import { tellSizes, whileOutOfService, type ResizeShareInput } from './out-of-service.js';
+import { whileOutOfService, type ResizeShareInput } from './out-of-service.js';
 import { step } from './step.js';
 
 const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
@@ -30,7 +30,7 @@ export async function shrinkShare(input: ResizeShareInput): Promise<void> {
         step(`shrink the file system on volume ${volumeId} to ${sizeGib} GiB`),
         [{ host, shareId, volumeId, sizeGib }],
       );
-      await tellSizes({ sizeGib, volumeSizeGib });
+      return { sizeGib, volumeSizeGib };
     },
   });
 }
