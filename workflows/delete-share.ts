@@ -12,6 +12,7 @@ import {
   promptCommand,
   remoteCommand,
 } from './activity-options.js';
+import { bothOrNeither } from './both-or-neither.js';
 import type { ServiceInstance, ShareLocation, ShareRequest } from './model.js';
 import { step } from './step.js';
 
@@ -65,9 +66,13 @@ async function takeOffInstance(
   const { id: shareId, backend, protocol } = share;
   const onHost = isRetry ? prompt : patient;
   const { serverId } = instance;
-  if (!(await serverExists({ backend, serverId }))) return;
+  const isThere = () => serverExists({ backend, serverId });
+  const find = () => findVolume({ backend, shareId });
+  const lookedUp = patched('looked-up-at-once') ? await bothOrNeither(isThere, find) : undefined;
+  if (!(lookedUp ? lookedUp[0] : await isThere())) return;
+  const findOnce = async () => (lookedUp ? lookedUp[1] : find());
 
-  const own = location === null ? await findVolume({ backend, shareId }) : undefined;
+  const own = location === null ? await findOnce() : undefined;
   const volumeId = own?.volumeId ?? null;
   if (location !== null || (await isFree(onHost, { host: instance, shareId, volumeId }))) {
     const unexport = step(`stop exporting by ${protocol}`);
@@ -84,7 +89,7 @@ async function takeOffInstance(
       { host: instance, shareId, location, ...(own && { volumeId: own.volumeId }) },
     ]);
   }
-  const volume = await findVolume({ backend, shareId });
+  const volume = await findOnce();
   if (!volume) return;
   await detachVolume.executeWithOptions(step(`detach volume ${volume.volumeId}`), [
     { backend, serverId, volumeId: volume.volumeId },
