@@ -15,7 +15,12 @@ const promptly = {
   'history.timerProcessorMaxPollRPS': 1000,
   'history.visibilityProcessorMaxPollRPS': 1000,
   'history.timerProcessorMaxTimeShift': '"20ms"',
+  // All shares of a new instance wait for it in an update each. The server's default of ten has the others ask again and again.
+  'history.maxInFlightUpdates': 100,
 };
+
+/** Written to disk at checkpoints instead of several times a transaction; what the server has said outlives its own death. */
+const quickly = ['journal_mode=wal', 'synchronous=normal'];
 
 export function temporalCommand({ program, port, webUiPort, databaseFile }: TemporalOptions) {
   const flags = {
@@ -35,6 +40,7 @@ export function temporalCommand({ program, port, webUiPort, databaseFile }: Temp
       '--dynamic-config-value',
       `${key}=${value}`,
     ]),
+    ...(databaseFile ? quickly.flatMap((pragma) => ['--sqlite-pragma', pragma]) : []),
     ...Object.values(searchAttributes).flatMap(({ name, type }) => [
       '--search-attribute',
       `${name}=${type === 'INT' ? 'Int' : 'Keyword'}`,
