@@ -80,6 +80,7 @@ export function createFileSystemActivities(backends: Backends) {
     async renewFileSystem({
       host,
       shareId,
+      location,
       volumeId,
       sizeGib,
     }: OnHost & { volumeId: string; sizeGib: number }): Promise<ShareLocation> {
@@ -105,7 +106,7 @@ export function createFileSystemActivities(backends: Backends) {
           `The snapshot that share ${shareId} is made from holds no ext3 or ext4 file system, but ${detail}`,
         );
       }
-      return { ...newLocation(options, shareId), volumeId, fileSystem: detail };
+      return { ...(location ?? newLocation(options, shareId)), volumeId, fileSystem: detail };
     },
 
     /**

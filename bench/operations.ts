@@ -57,14 +57,14 @@ export const remove = async ({ bench: { hawser }, share }: OwnTurn): Promise<voi
   await hawser.waitUntilDeleted(share);
 };
 
-/** On an instance that is ready a file system is made, mounted and exported. */
-export const createdMs = inRow('volume.create', 'volume.attach') + commands(3);
+/** On an instance that is ready; the export, to nobody, is written while the volume is attached, then a file system is made and mounted. */
+export const createdMs = inRow('volume.create', 'volume.attach') + commands(2);
 
 /** The instance is set up while the volume is made. */
 export const createdFirstMs =
   atOnce(inRow('server.create', 'host.boot'), inRow('volume.create')) +
   inRow('volume.attach') +
-  commands(3);
+  commands(2);
 
 /** Closed and unmounted. */
 export const deletedMs = commands(2) + inRow('volume.detach', 'volume.delete');

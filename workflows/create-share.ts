@@ -50,6 +50,7 @@ export interface CreatedShare {
   accessBy: AccessType;
 }
 
+type Place = Omit<ShareLocation, 'volumeId'>;
 type OnFailure = (undo: () => Promise<unknown>) => void;
 
 /**
@@ -59,10 +60,10 @@ type OnFailure = (undo: () => Promise<unknown>) => void;
 export async function createShare(share: ShareRequest): Promise<CreatedShare> {
   const { id: shareId, backend, sizeGib, protocol, availabilityZone, fromSnapshot } = share;
 
-  const findHelper = async () =>
+  const findHelper = async (): Promise<{ accessBy: AccessType; place?: Place }> =>
     patched('share-helpers')
-      ? resolveShareHelper({ backend, protocol })
-      : { accessBy: 'ip' as const };
+      ? resolveShareHelper({ backend, protocol, shareId })
+      : { accessBy: 'ip' };
   const findNetwork = () =>
     resolveShareNetwork.executeWithOptions(
       step(
@@ -72,7 +73,7 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
       ),
       [{ backend, shareNetwork: share.shareNetwork }],
     );
-  const [{ accessBy }, shareNetwork] = patched('looked-up-at-once')
+  const [{ accessBy, place }, shareNetwork] = patched('looked-up-at-once')
     ? await bothOrNeither(findHelper, findNetwork)
     : [await findHelper(), await findNetwork()];
 
@@ -103,18 +104,37 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
       makeVolume,
     );
 
+    // Older builds did not say yet where it will be.
+    const planned = place && { ...place, volumeId };
+
     let mayBeMounted = false;
     onFailure(async () => {
       // One undo, not two: a volume is not detached while its file system is mounted.
-      if (mayBeMounted) await unmountShare({ host, shareId, volumeId });
+      if (mayBeMounted) await unmountShare({ host, shareId, location: planned, volumeId });
       await detachVolume({ backend, serverId: host.serverId, volumeId });
     });
-    await attachVolume.executeWithOptions(
-      step(`attach volume ${volumeId} to server ${host.serverId}`),
-      [{ backend, serverId: host.serverId, volumeId }],
-    );
+    const attach = () =>
+      attachVolume.executeWithOptions(
+        step(`attach volume ${volumeId} to server ${host.serverId}`),
+        [{ backend, serverId: host.serverId, volumeId }],
+      );
+    const exportClosed = async (location: ShareLocation): Promise<ExportLocation[]> => {
+      const exported = step(`export by ${protocol}, closed to all`);
+      const closed = { host, shareId, location, rules: [] };
+      if (protocol === 'CIFS') {
+        onFailure(() => removeCifsShare({ host, shareId, location }));
+        return applyCifsShare.executeWithOptions(exported, [{ ...closed, accessBy }]);
+      }
+      onFailure(() => applyNfsExports(closed));
+      return applyNfsExports.executeWithOptions(exported, [closed]);
+    };
+    // Nobody is let in, so the file system need not be there yet.
+    const [, exported] = planned
+      ? await bothOrNeither(attach, () => exportClosed(planned))
+      : [await attach(), undefined];
 
-    const copied = origin && (await renewCopy({ host, shareId, volumeId, sizeGib }));
+    const copied =
+      origin && (await renewCopy({ host, shareId, location: planned, volumeId, sizeGib }));
     if (!copied) {
       await formatVolume.executeWithOptions(step(`make a file system on volume ${volumeId}`), [
         { host, shareId, volumeId },
@@ -124,21 +144,10 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
     mayBeMounted = true;
     const location = await mountShare.executeWithOptions(
       step(`mount volume ${volumeId} on ${host.address}`),
-      [{ host, shareId, volumeId, location: copied, isNew: !copied }],
+      [{ host, shareId, volumeId, location: copied ?? planned, isNew: !copied }],
     );
 
-    const exported = step(`export by ${protocol}, closed to all`);
-    if (protocol === 'CIFS') {
-      onFailure(() => removeCifsShare({ host, shareId, location }));
-      const exportLocations = await applyCifsShare.executeWithOptions(exported, [
-        { host, shareId, location, accessBy, rules: [] },
-      ]);
-      return { instance: host, location, volumeSizeGib, exportLocations, accessBy };
-    }
-    onFailure(() => applyNfsExports({ host, shareId, location, rules: [] }));
-    const exportLocations = await applyNfsExports.executeWithOptions(exported, [
-      { host, shareId, location, rules: [] },
-    ]);
+    const exportLocations = exported ?? (await exportClosed(location));
     return { instance: host, location, volumeSizeGib, exportLocations, accessBy };
   });
 }
@@ -147,6 +156,7 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
 async function renewCopy(copy: {
   host: ServiceInstance;
   shareId: string;
+  location?: ShareLocation | undefined;
   volumeId: string;
   sizeGib: number;
 }): Promise<ShareLocation> {

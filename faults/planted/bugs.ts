@@ -59,9 +59,9 @@ export const bugs: Bug[] = [
   {
     name: 'undo detaches a volume under its mounted file system',
     file: 'workflows/create-share.ts',
-    find: 'if (mayBeMounted) await unmountShare({ host, shareId, volumeId });',
+    find: 'if (mayBeMounted) await unmountShare({ host, shareId, location: planned, volumeId });',
     replace: 'void mayBeMounted; void unmountShare;',
-    cells: ['createShare-nfs/ssh apply-nfs-exports/cancelled'],
+    cells: ['createShare-nfs/ssh mount-share/cancelled'],
   },
   {
     name: 'an unmounting that was not answered is believed',

@@ -282,15 +282,17 @@ describe('what the rules of a new share name', () => {
   test('comes from share_helpers', async () => {
     const helperOf = async (protocol: 'NFS' | 'CIFS', share_helpers: string[]) => {
       const { steps, backend } = await rig.addBackend({ share_helpers });
-      return steps.resolveShareHelper({ backend, protocol });
+      return steps.resolveShareHelper({ backend, protocol, shareId: 'x' });
     };
     const { steps, backend } = bench;
-    expect(await steps.resolveShareHelper({ backend, protocol: 'CIFS' })).toEqual({
+    const place = { path: '/shares/share-x', exportName: 'share-x', fileSystem: 'ext4' };
+    expect(await steps.resolveShareHelper({ backend, protocol: 'CIFS', shareId: 'x' })).toEqual({
       accessBy: 'ip',
+      place,
     });
     const byUser = ['CIFS=CIFSHelperUserAccess', 'NFS=NFSHelper'];
-    expect(await helperOf('CIFS', byUser)).toEqual({ accessBy: 'user' });
-    expect(await helperOf('NFS', byUser)).toEqual({ accessBy: 'ip' });
+    expect(await helperOf('CIFS', byUser)).toMatchObject({ accessBy: 'user' });
+    expect(await helperOf('NFS', byUser)).toMatchObject({ accessBy: 'ip' });
     const failure = await failureOf(helperOf('CIFS', ['NFS=NFSHelper']));
     expect(failure).toMatchObject({ type: 'InvalidInput', nonRetryable: true });
     expect(failure.message).toContain('serves no CIFS shares: its share_helpers are NFSHelper');

@@ -88,8 +88,15 @@ function fakeBackend(name: string, options: Partial<Backend['options']>): Backen
   } as Backend;
 }
 
+/** Where a new share will be. */
+export const placeOf = (shareId: string) => ({
+  path: `/shares/${shareId}`,
+  exportName: shareId,
+  fileSystem: 'ext4' as const,
+});
+
 const goodSteps: Steps = {
-  resolveShareHelper: async () => ({ accessBy: 'ip' }),
+  resolveShareHelper: async ({ shareId }) => ({ accessBy: 'ip', place: placeOf(shareId) }),
   resolveShareNetwork: async () => ({ id: 's1', networkId: 'n1', subnetId: 's1', routerId: 'r1' }),
   resolveImageAndFlavor: async () => ({
     imageId: 'i1',

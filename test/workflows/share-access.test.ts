@@ -11,7 +11,7 @@ import {
 } from '../../workflows/messages.js';
 import type { AccessLevel } from '../../workflows/model.js';
 import { beginShare, availableShare, refusal, type StoryShare } from '../support/share-stories.js';
-import { createRig, type Rig, type Steps } from '../support/workflows.js';
+import { createRig, placeOf, type Rig, type Steps } from '../support/workflows.js';
 
 const allow = ({ handle }: StoryShare, to: string, level: AccessLevel = 'rw') =>
   handle.executeUpdate(allowAccessUpdate, { args: [{ id: `r-${to}`, to, level }] });
@@ -140,7 +140,9 @@ test('a denial that is sent again after its share continued as new is answered a
 });
 
 describe('a CIFS share of a backend with CIFSHelperUserAccess', () => {
-  const byUser: Steps = { resolveShareHelper: async () => ({ accessBy: 'user' }) };
+  const byUser: Steps = {
+    resolveShareHelper: async ({ shareId }) => ({ accessBy: 'user', place: placeOf(shareId) }),
+  };
 
   test('takes rules for users, told from one another without regard to case', async () => {
     const { seen, steps } = writer();
