@@ -1,4 +1,5 @@
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import type { temporal } from '@temporalio/proto';
 import type { HawserClient } from '../client/index.js';
 
 /** What a time line wants to know of an event. */
@@ -14,39 +15,34 @@ export interface HistoryEvent {
   startedId?: string;
 }
 
-/** The histories of a workflow's runs that went on since, and those of all workflows that it started in them. */
+/** The histories of all workflows that run, or ended since. */
 export async function historiesSince(
-  hawser: HawserClient,
-  workflowId: string,
+  { temporal: { workflow } }: HawserClient,
   sinceMs: number,
-  runId?: string,
 ): Promise<HistoryEvent[][]> {
-  const { events } = await hawser.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
-  const own: HistoryEvent[] = [];
-  const children: string[] = [];
-  const former = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
-  for (const event of events ?? []) {
-    const at = optionalTsToMs(event.eventTime) ?? 0;
-    const activity =
-      event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes;
-    const ended = activity ?? event.workflowTaskCompletedEventAttributes;
-    const name = event.activityTaskScheduledEventAttributes?.activityType?.name;
-    const child = event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId;
-    if (child && at >= sinceMs) children.push(child);
-    own.push({
-      id: String(event.eventId),
-      at,
-      kind: activity ? 'activity ended' : ended ? 'workflow task ended' : 'other',
-      ...(name && { name }),
-      ...(ended && {
-        scheduledId: String(ended.scheduledEventId),
-        startedId: String(ended.startedEventId),
-      }),
-    });
+  const since = new Date(sinceMs).toISOString();
+  const query = `ExecutionStatus = 'Running' OR CloseTime >= '${since}'`;
+  const histories: HistoryEvent[][] = [];
+  for await (const { workflowId, runId } of workflow.list({ query })) {
+    const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
+    histories.push((events ?? []).map(readEvent));
   }
-  const others = children.map((child) => historiesSince(hawser, child, sinceMs));
-  if (former && (own[0]?.at ?? 0) >= sinceMs) {
-    others.push(historiesSince(hawser, workflowId, sinceMs, former));
-  }
-  return [own, ...(await Promise.all(others)).flat()];
+  return histories;
+}
+
+function readEvent(event: temporal.api.history.v1.IHistoryEvent): HistoryEvent {
+  const activity =
+    event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes;
+  const ended = activity ?? event.workflowTaskCompletedEventAttributes;
+  const name = event.activityTaskScheduledEventAttributes?.activityType?.name;
+  return {
+    id: String(event.eventId),
+    at: optionalTsToMs(event.eventTime) ?? 0,
+    kind: activity ? 'activity ended' : ended ? 'workflow task ended' : 'other',
+    ...(name && { name }),
+    ...(ended && {
+      scheduledId: String(ended.scheduledEventId),
+      startedId: String(ended.startedEventId),
+    }),
+  };
 }

@@ -7,6 +7,7 @@ import { measure } from './measure.js';
 import {
   firstShare,
   firstShareDeleted,
+  housekeeping,
   lastInstance,
   lifeOf,
   type Operation,
@@ -53,7 +54,7 @@ const main = (): Promise<Sample[]> =>
         if (flags.protocol !== 'both' && flags.protocol !== protocol) continue;
         await measureAll(`${protocol.toLowerCase()}-${round}`, lifeOf(protocol));
       }
-      await measureAll(`first-${round}`, [firstShareDeleted, lastInstance]);
+      await measureAll(`first-${round}`, [...housekeeping, firstShareDeleted, lastInstance]);
       say(`round ${round} of ${flags.rounds}`);
     }
     return samples;

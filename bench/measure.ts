@@ -1,6 +1,6 @@
 import { costSince, markOf } from './hawser.js';
 import type { Operation, OwnTurn, Turn } from './operations.js';
-import { OriginalFailed, type Original } from './original/original.js';
+import type { Original } from './original/original.js';
 import type { Sample } from './report.js';
 
 /** One after the other, the one that comes first by turns. */
@@ -20,6 +20,7 @@ export async function measure(
 
 /** Hawser alone. */
 export async function measureHawser(turn: OwnTurn, operation: Operation): Promise<Sample> {
+  await operation.before?.(turn);
   const mark = await markOf(turn.bench);
   const began = performance.now();
   await operation.hawser(turn);
@@ -34,13 +35,7 @@ async function byOriginal(
 ): Promise<number | undefined> {
   const commands = original && operation.original?.(turn);
   if (!original || !commands) return undefined;
-  if (!operation.atOnce) {
-    let sum = 0;
-    for (const command of commands) sum += (await original.run(command)).ms;
-    return sum;
-  }
-  const { ms, answers } = await original.many(commands);
-  const failed = answers.find(({ ok }) => !ok);
-  if (failed) throw new OriginalFailed(`${operation.name}: ${failed.error}`);
-  return ms;
+  let sum = 0;
+  for (const command of commands) sum += (await original.run(command)).ms;
+  return sum;
 }

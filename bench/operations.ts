@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ShareView } from '../workflows/model.js';
 import type { Command, Protocol } from './original/original.js';
 import { atOnce, commands, inRow } from './latencies.js';
 import { backend, shareNetwork, type Bench, type Tenant } from './hawser.js';
@@ -22,17 +23,17 @@ export interface Operation {
   name: string;
   /** What the cloud and the fewest commands take, one after the other where they must be. */
   criticalPathMs: number;
-  /** The share that it is done to, where it is not the one of its turn. */
-  of?: (share: string) => string;
+  /** Only of shares of this protocol. */
+  only?: Protocol;
+  /** What must be known first, and is not measured. */
+  before?: (turn: OwnTurn) => Promise<unknown>;
   hawser: (turn: OwnTurn) => Promise<unknown>;
   /** Undefined for what the original does not do. */
   original?: (turn: Turn) => Command[];
-  /** Whether the original is given its commands at once; else one after the other. */
-  atOnce?: boolean;
 }
 
 /** The share made from its snapshot. */
-export const copyOf = (share: string): string => `${share}-copy`;
+const copyOf = (share: string): string => `${share}-copy`;
 
 const client = '10.20.0.7';
 const snapshot = 'snap';
@@ -69,8 +70,14 @@ export const createdFirstMs =
 /** Closed and unmounted. */
 export const deletedMs = commands(2) + inRow('volume.detach', 'volume.delete');
 
+/** What shares were before they were unmanaged. */
+const former = new Map<string, ShareView>();
+
 /** Of one share, on an instance that is ready. */
-export const lifeOf = (protocol: Protocol): Operation[] => [
+export const lifeOf = (protocol: Protocol): Operation[] =>
+  everything(protocol).filter(({ only = protocol }) => only === protocol);
+
+const everything = (protocol: Protocol): Operation[] => [
   {
     name: `${protocol} share created on a ready instance`,
     criticalPathMs: createdMs,
@@ -100,6 +107,13 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
     ],
   },
   {
+    name: 'NFS access level changed',
+    // The original's helper for CIFS knows one level, and neither of them a change.
+    only: 'NFS',
+    criticalPathMs: commands(1),
+    hawser: ({ bench: { hawser }, share }) => hawser.changeAccess(share, 'rule', 'ro'),
+  },
+  {
     name: `${protocol} share extended`,
     // Closed, unmounted; grown, mounted and opened.
     criticalPathMs: inRow('volume.detach', 'volume.extend', 'volume.attach') + commands(5),
@@ -111,6 +125,12 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
     criticalPathMs: commands(5),
     hawser: ({ bench: { hawser }, share }) => hawser.shrinkShare(share, 1),
     original: ({ share }) => [{ command: 'shrinkShare', share: uuid(share), size: 1 }],
+  },
+  {
+    name: `${protocol} share extended onto the volume that is there`,
+    criticalPathMs: commands(5),
+    hawser: ({ bench: { hawser }, share }) => hawser.extendShare(share, 2),
+    original: ({ share }) => [{ command: 'extendShare', share: uuid(share), size: 2 }],
   },
   {
     name: `${protocol} snapshot taken`,
@@ -127,7 +147,6 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
   },
   {
     name: `${protocol} share created from a snapshot`,
-    of: copyOf,
     // Made a file system of its own instead of a new one.
     criticalPathMs: createdMs,
     hawser: async ({ bench: { hawser }, share }) => {
@@ -170,6 +189,27 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
       },
     ],
   },
+  // The original does these two with servers that were there before only: npm run compare:openstack
+  {
+    name: `${protocol} share unmanaged`,
+    criticalPathMs: commands(1),
+    before: async ({ bench: { hawser }, share }) => former.set(share, await hawser.getShare(share)),
+    hawser: async ({ bench: { hawser }, share }) => {
+      await hawser.unmanageShare(share);
+      await hawser.waitUntilUnmanaged(share);
+    },
+  },
+  {
+    name: `${protocol} share managed`,
+    // Looked at, and moved to where the next boot and the next rule find it.
+    criticalPathMs: commands(2),
+    hawser: async ({ bench: { hawser }, share: id }) => {
+      const { exportLocations, serviceInstance } = former.get(id) ?? {};
+      const exportLocation = exportLocations?.[0]?.path ?? '';
+      await hawser.manageShare({ id, protocol, exportLocation, serviceInstance, backend });
+      await hawser.waitForShare(id);
+    },
+  },
   {
     name: `${protocol} share deleted`,
     criticalPathMs: deletedMs,
@@ -178,7 +218,6 @@ export const lifeOf = (protocol: Protocol): Operation[] => [
   },
   {
     name: `${protocol} copy deleted`,
-    of: copyOf,
     criticalPathMs: deletedMs,
     hawser: (turn) => remove({ ...turn, share: copyOf(turn.share) }),
     original: ({ share }) => [{ command: 'deleteShare', share: uuid(copyOf(share)) }],
@@ -204,15 +243,53 @@ export const firstShareDeleted: Operation = {
   original: ({ share }) => [{ command: 'deleteShare', share: uuid(share) }],
 };
 
+/** Its id. */
+let theInstance: string;
+
+async function findInstance({ bench: { hawser } }: OwnTurn): Promise<void> {
+  const [instance] = await hawser.listInstances();
+  if (!instance) throw new Error('there is no service instance');
+  theInstance = instance.id;
+}
+
+/** Of a backend and its one service instance, while a share is on it; the original has none of them. */
+export const housekeeping: Operation[] = [
+  {
+    name: 'service instance ensured',
+    criticalPathMs: commands(1),
+    before: findInstance,
+    hawser: ({ bench: { hawser } }) => hawser.ensureInstance(theInstance),
+  },
+  {
+    name: 'service instance rebooted, its share ensured',
+    criticalPathMs: inRow('server.reboot', 'host.boot') + commands(1),
+    hawser: ({ bench: { hawser } }) => hawser.rebootInstance(theInstance, 'SOFT'),
+  },
+  {
+    name: 'all shares ensured',
+    criticalPathMs: commands(1),
+    hawser: ({ bench: { hawser } }) => hawser.ensureShares({ backend }),
+  },
+  {
+    name: 'statistics of the backend',
+    criticalPathMs: commands(1),
+    hawser: ({ bench: { hawser } }) => hawser.backendStatistics(backend),
+  },
+  {
+    name: 'sweep of the backend',
+    criticalPathMs: commands(1),
+    hawser: ({ bench: { hawser } }) => hawser.sweep({ backend }),
+  },
+];
+
 /** The last of a network. */
 export const lastInstance: Operation = {
   name: 'service instance deleted',
   criticalPathMs: inRow('server.delete'),
+  before: findInstance,
   hawser: async ({ bench: { hawser } }) => {
-    const [instance] = await hawser.listInstances();
-    if (!instance) throw new Error('there is no service instance');
-    await hawser.deleteInstance(instance.id);
-    await hawser.waitUntilInstanceDeleted(instance.id);
+    await hawser.deleteInstance(theInstance);
+    await hawser.waitUntilInstanceDeleted(theInstance);
   },
   original: ({ server }) => [{ command: 'tearDownServer', server }],
 };

@@ -1,10 +1,17 @@
 /** Where the time of operations goes, from the histories of its workflows: npm run bench:profile */
 import { Command, Option } from 'commander';
-import { shareWorkflowId } from '../workflows/model.js';
 import { count } from './count.js';
 import { openBench } from './hawser.js';
 import { historiesSince } from './histories.js';
-import { firstShare, lifeOf, type Operation, type OwnTurn } from './operations.js';
+import {
+  firstShare,
+  firstShareDeleted,
+  housekeeping,
+  lastInstance,
+  lifeOf,
+  type Operation,
+  type OwnTurn,
+} from './operations.js';
 import { spreadOf } from './statistics.js';
 import { tableOf } from './table.js';
 import { kinds, timeLineOf, type TimeLine } from './time-line.js';
@@ -36,7 +43,9 @@ interface Profile {
 }
 
 async function main(): Promise<void> {
-  const operations = lifeOf(flags.protocol);
+  const life = lifeOf(flags.protocol);
+  const others = [...housekeeping, firstShareDeleted, lastInstance];
+  const operations = [firstShare, ...life, ...others];
   const wanted = operations.filter(({ name }) => name.includes(flags.operation));
   if (wanted.length === 0) {
     const names = operations.map(({ name }) => `  ${name}`).join('\n');
@@ -44,11 +53,11 @@ async function main(): Promise<void> {
   }
   await undoneAtEnd(async (undo) => {
     const bench = await openBench(undo, { hosts: flags.hosts });
-    await firstShare.hawser({ bench, share: 'first' });
     const profiles = new Map(wanted.map((operation) => [operation, new Array<Profile>()]));
     for (let round = 1; round <= flags.rounds; round += 1) {
       for (const operation of operations) {
-        const profile = await profileOf(operation, { bench, share: `round-${round}` });
+        const share = life.includes(operation) ? `round-${round}` : `first-${round}`;
+        const profile = await profileOf(operation, { bench, share });
         profiles.get(operation)?.push(profile);
       }
     }
@@ -57,19 +66,22 @@ async function main(): Promise<void> {
 }
 
 async function profileOf(operation: Operation, turn: OwnTurn): Promise<Profile> {
+  await operation.before?.(turn);
   const from = Date.now();
   await operation.hawser(turn);
   const to = Date.now();
-  const share = operation.of?.(turn.share) ?? turn.share;
-  const histories = await historiesSince(turn.bench.hawser, shareWorkflowId(share), from);
+  const histories = await historiesSince(turn.bench.hawser, from);
   return { wallMs: to - from, line: timeLineOf(histories, { from, to }) };
 }
 
 function tell({ name, criticalPathMs }: Operation, profiles: Profile[]): void {
   const steps = tableOf([name, 'begins after ms', 'takes ms', 'min–max']);
-  const first = profiles[0]?.line.steps ?? [];
-  for (const [index, step] of first.entries()) {
-    const same = profiles.flatMap(({ line }) => line.steps[index] ?? []);
+  const numbered = profiles.map(({ line }) => withOccurrences(line.steps));
+  for (const step of numbered[0] ?? []) {
+    // Those that go on side by side begin in any order.
+    const isSame = (other: NumberedStep) =>
+      other.name === step.name && other.occurrence === step.occurrence;
+    const same = numbered.flatMap((others) => others.find(isSame) ?? []);
     const took = spreadOf(same.map(({ ms }) => ms));
     const { median: after } = spreadOf(same.map(({ afterMs }) => afterMs));
     steps.push([step.name, after, took.median, `${took.min}–${took.max}`]);
@@ -84,6 +96,17 @@ function tell({ name, criticalPathMs }: Operation, profiles: Profile[]): void {
   process.stdout.write(
     `${steps.toString()}\n${shares.toString()}\nWhat no driver can do without takes ${criticalPathMs} ms of it.\n\n`,
   );
+}
+
+type NumberedStep = TimeLine['steps'][number] & { occurrence: number };
+
+function withOccurrences(steps: TimeLine['steps']): NumberedStep[] {
+  const seen = new Map<string, number>();
+  return steps.map((step) => {
+    const occurrence = (seen.get(step.name) ?? 0) + 1;
+    seen.set(step.name, occurrence);
+    return { ...step, occurrence };
+  });
 }
 
 await main();

@@ -1,75 +1,193 @@
 import { randomUUID } from 'node:crypto';
-import { openBench, tenantOf } from '../hawser.js';
-import { measure } from '../measure.js';
+import type { UndoStack } from '../../dev/undo-stack.js';
+import { openBench, shareNetwork, tenantOf, type Bench, type Cost } from '../hawser.js';
 import {
-  create,
+  createdFirstMs,
   createdMs,
   deletedMs,
   firstShare,
   firstShareDeleted,
-  remove,
   uuid,
-  type Operation,
 } from '../operations.js';
 import { openOriginal } from '../original/beside.js';
-import { documentOf, type BenchDocument, type Sample } from '../report.js';
+import { OriginalFailed, type Command, type Original } from '../original/original.js';
+import { median, rounded, spreadOf } from '../statistics.js';
 import { undoneAtEnd } from '../undone-at-end.js';
+import { makeNetworks } from './networks.js';
+import { create, measurePhase, remove, type Job, type Phase, type Placed } from './phase.js';
+import { useBefore, useOf, type ProcessUse } from './processes.js';
 
 export interface AtOnceOptions {
   /** Shares; an instance takes 26. */
   atOnce: number;
   rounds: number;
-  /** Whether the original is measured beside Hawser. */
+  /** Whether the original is measured beside Hawser with the first number of workers. */
   original: boolean;
+  /** Numbers of worker processes; each is measured on a cloud of its own. */
+  workers: number[];
   say: (text: string) => void;
 }
 
-/** Shares that come and go all at once, on a service instance that is ready. */
-export const measureAtOnce = (options: AtOnceOptions): Promise<BenchDocument> =>
-  undoneAtEnd(async (undo) => {
-    const bench = await openBench(undo);
-    const original = options.original ? await openOriginal(undo, bench) : undefined;
-    const turn = { bench, server: randomUUID(), tenant: await tenantOf(bench) };
-    const samples: Sample[] = [];
-    const run = (share: string, operation: Operation, round: number) =>
-      measure({ ...turn, share }, { operation, original, round });
-    // It makes the instance, and room for all: none of them shall go to another one.
-    await run('first', firstShare, 1);
-    await run('first', firstShareDeleted, 1);
-    for (let round = 1; round <= options.rounds; round += 1) {
-      for (const operation of [createdAtOnce(options.atOnce), deletedAtOnce(options.atOnce)]) {
-        samples.push(await run(`at-once-${round}`, operation, round));
-      }
-      options.say(`at once: round ${round} of ${options.rounds}`);
-    }
-    return documentOf(samples);
-  });
+/** Medians of all rounds. */
+export interface AtOncePhase extends Phase {
+  rounds: number;
+  wallMinMs: number;
+  wallMaxMs: number;
+  criticalPathMs: number;
+  originalMs: number | null;
+  originalMinMs: number | null;
+  originalMaxMs: number | null;
+  /** How many times faster than the original. */
+  ahead: number | null;
+}
 
-const createdAtOnce = (count: number): Operation => ({
-  name: `${count} NFS shares created at once`,
-  criticalPathMs: createdMs,
-  hawser: ({ bench, share: prefix }) =>
-    Promise.all(sharesOf(prefix, count).map((share) => create({ bench, share }, 'NFS'))),
-  original: ({ share: prefix, server }) =>
-    sharesOf(prefix, count).map((share) => ({
-      command: 'createShare',
-      share: uuid(share),
-      server,
-      protocol: 'NFS',
-      size: 1,
-    })),
-  atOnce: true,
-});
+export interface AtOnceRun {
+  workers: number;
+  phases: AtOncePhase[];
+  processes: ProcessUse[];
+}
 
-const deletedAtOnce = (count: number): Operation => ({
-  name: `${count} NFS shares deleted at once`,
-  criticalPathMs: deletedMs,
-  hawser: ({ bench, share: prefix }) =>
-    Promise.all(sharesOf(prefix, count).map((share) => remove({ bench, share }))),
-  original: ({ share: prefix }) =>
-    sharesOf(prefix, count).map((share) => ({ command: 'deleteShare', share: uuid(share) })),
-  atOnce: true,
-});
+export interface AtOnceDocument {
+  atOnce: number;
+  runs: AtOnceRun[];
+}
 
-const sharesOf = (prefix: string, count: number): string[] =>
-  Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
+/** Shares that come and go all at once: on a service instance that is ready, and on networks that have none yet. */
+export async function measureAtOnce(options: AtOnceOptions): Promise<AtOnceDocument> {
+  const runs: AtOnceRun[] = [];
+  for (const [at, workers] of options.workers.entries()) {
+    const original = options.original && at === 0;
+    runs.push(
+      await undoneAtEnd((undo) => measureWith({ ...options, original }, { undo, workers })),
+    );
+  }
+  return { atOnce: options.atOnce, runs };
+}
+
+/** What all of the shares are told to do at once, in one round. */
+interface Turn extends Job {
+  of: Placed[];
+  /** The same for the original. */
+  commands?: Command[];
+}
+
+interface Round {
+  job: Job;
+  phase: Phase;
+  originalMs: number | undefined;
+}
+
+async function measureWith(
+  { atOnce: count, rounds, original: withOriginal, say }: AtOnceOptions,
+  { undo, workers }: { undo: UndoStack; workers: number },
+): Promise<AtOnceRun> {
+  const bench = await openBench(undo, { workers });
+  const original = withOriginal ? await openOriginal(undo, bench) : undefined;
+  const server = randomUUID();
+  const own = { bench, share: 'first', server, tenant: await tenantOf(bench) };
+  // It makes the instance, and room for all: none of them shall go to another one.
+  for (const operation of [firstShare, firstShareDeleted]) {
+    await operation.hawser(own);
+    for (const command of operation.original?.(own) ?? []) await original?.run(command);
+  }
+  const networks = await makeNetworks(bench, rounds);
+  const measured: Round[] = [];
+  let whileThere: ProcessUse[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    const ready = placed(`ready-${round}`, shareNetwork, count);
+    const fresh = placed(`fresh-${round}`, networks[round - 1] ?? '', count);
+    const turns: Turn[] = [
+      {
+        name: 'created on a ready instance',
+        criticalPathMs: createdMs,
+        work: create,
+        of: ready,
+        commands: ready.map(({ id }) => ({
+          command: 'createShare',
+          share: uuid(id),
+          server,
+          protocol: 'NFS',
+          size: 1,
+        })),
+      },
+      {
+        name: 'deleted',
+        criticalPathMs: deletedMs,
+        work: remove,
+        of: ready,
+        commands: ready.map(({ id }) => ({ command: 'deleteShare', share: uuid(id) })),
+      },
+      {
+        name: 'created on a network without an instance',
+        criticalPathMs: createdFirstMs,
+        work: create,
+        of: fresh,
+      },
+    ];
+    for (const turn of turns) measured.push(await inTurn(bench, original, { turn, round, say }));
+    whileThere = await useOf(bench.environment);
+    await Promise.allSettled(fresh.map((share) => remove(bench, share)));
+    say(`at once: round ${round} of ${rounds}, workers: ${workers}`);
+  }
+  const processes = useBefore(whileThere, await useOf(bench.environment));
+  const names = [...new Set(measured.map(({ job }) => job.name))];
+  const phases = names.map((name) => mediansOf(measured.filter(({ job }) => job.name === name)));
+  return { workers, phases, processes };
+}
+
+const placed = (prefix: string, network: string, count: number): Placed[] =>
+  Array.from({ length: count }, (_, at) => ({ id: `${prefix}-${at}`, shareNetwork: network }));
+
+/** One after the other, the one that comes first by turns. */
+async function inTurn(
+  bench: Bench,
+  original: Original | undefined,
+  { turn, round, say }: { turn: Turn; round: number; say: (text: string) => void },
+): Promise<Round> {
+  const hawser = () => measurePhase(bench, { ...turn, inFlight: turn.of.length, say });
+  const other = () => allAtOnce(original, turn);
+  if (round % 2 === 0) {
+    const originalMs = await other();
+    return { job: turn, phase: await hawser(), originalMs };
+  }
+  return { job: turn, phase: await hawser(), originalMs: await other() };
+}
+
+async function allAtOnce(
+  original: Original | undefined,
+  { name, commands }: Turn,
+): Promise<number | undefined> {
+  if (!original || !commands) return undefined;
+  const { ms, answers } = await original.many(commands);
+  const failed = answers.find(({ ok }) => !ok);
+  if (failed) throw new OriginalFailed(`${name}: ${failed.error}`);
+  return ms;
+}
+
+function mediansOf(rounds: Round[]): AtOncePhase {
+  const [first] = rounds;
+  if (!first) throw new Error('nothing was measured');
+  const of = (value: (phase: Phase) => number) => median(rounds.map(({ phase }) => value(phase)));
+  const cost = (which: keyof Cost) => of(({ perShare }) => perShare[which]);
+  const wall = spreadOf(rounds.map(({ phase }) => phase.wallMs));
+  const originals = rounds.flatMap(({ originalMs }) => originalMs ?? []);
+  const original = originals.length > 0 ? spreadOf(originals) : undefined;
+  return {
+    name: first.job.name,
+    rounds: rounds.length,
+    shares: of(({ shares }) => shares),
+    failed: rounds.reduce((sum, { phase }) => sum + phase.failed, 0),
+    criticalPathMs: first.job.criticalPathMs,
+    wallMs: wall.median,
+    wallMinMs: wall.min,
+    wallMaxMs: wall.max,
+    perMinute: of(({ perMinute }) => perMinute),
+    overheadP50Ms: of(({ overheadP50Ms }) => overheadP50Ms),
+    overheadP95Ms: of(({ overheadP95Ms }) => overheadP95Ms),
+    perShare: { requests: cost('requests'), commands: cost('commands'), events: cost('events') },
+    originalMs: original?.median ?? null,
+    originalMinMs: original?.min ?? null,
+    originalMaxMs: original?.max ?? null,
+    ahead: original ? rounded(original.median / wall.median) : null,
+  };
+}

@@ -18,8 +18,9 @@ export interface GrowthOptions {
 export interface GrowthStage {
   idleShares: number;
   operations: (BenchDocument['operations'][number] & {
-    /** How many times as long as in the first stage. */
+    /** How many times as long as in the first stage, all and what is over the critical path. */
     timesFirst: number;
+    overheadTimesFirst: number;
   })[];
   /** After all operations. */
   processes: ProcessUse[];
@@ -62,10 +63,14 @@ export const measureGrowth = ({ idle, rounds, say }: GrowthOptions): Promise<Gro
     const stages = measured.map(({ idleShares, document, processes }) => ({
       idleShares,
       processes,
-      operations: document.operations.map((operation, at) => ({
-        ...operation,
-        timesFirst: rounded(operation.wallMs / (first?.document.operations[at]?.wallMs ?? NaN)),
-      })),
+      operations: document.operations.map((operation, at) => {
+        const { wallMs = NaN, overheadMs = NaN } = first?.document.operations[at] ?? {};
+        return {
+          ...operation,
+          timesFirst: rounded(operation.wallMs / wallMs),
+          overheadTimesFirst: rounded(operation.overheadMs / overheadMs),
+        };
+      }),
     }));
     return { stages, requestsForIdleShares };
   });

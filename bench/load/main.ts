@@ -10,7 +10,7 @@ interface Flags {
   only?: keyof typeof scenarios;
   json: boolean;
   original: boolean;
-  rounds: number;
+  rounds?: number;
   atOnce: number;
   instances: number;
   shares: number;
@@ -23,13 +23,13 @@ const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 const scenarios = {
   'at-once': async (flags: Flags): Promise<LoadDocument> => ({
-    atOnce: await measureAtOnce({ ...flags, say }),
+    atOnce: await measureAtOnce({ ...flags, rounds: flags.rounds ?? 3, say }),
   }),
   many: async (flags: Flags): Promise<LoadDocument> => ({
     many: await measureMany({ ...flags, say }),
   }),
   growth: async (flags: Flags): Promise<LoadDocument> => ({
-    growth: await measureGrowth({ ...flags, say }),
+    growth: await measureGrowth({ ...flags, rounds: flags.rounds ?? 7, say }),
   }),
 };
 
@@ -46,21 +46,32 @@ const flags = new Command('bench:load')
     ),
   )
   .option('--json', 'one document on standard output', false)
-  .option('--rounds <number>', 'at-once, growth: how often each is measured', count(), 3)
+  .option('--rounds <number>', 'how often each is measured; at-once: 3, growth: 7', count())
   .option('--no-original', 'at-once: Hawser alone')
   .option('--at-once <number>', 'at-once: how many shares', count(1, most.shares), most.shares)
   .option('--instances <number>', 'many: service instances', count(1, most.instances), 50)
   .option('--shares <number>', 'many: how many on each', count(2, most.shares), 20)
   .option('--in-flight <number>', 'many: how many requests at once', count(), 50)
-  .option('--workers <numbers>', 'many: with how many workers, by turns', counts, [1, 2, 4])
+  .option(
+    '--workers <numbers>',
+    'at-once, many: with how many workers, by turns',
+    counts,
+    [1, 2, 4],
+  )
   .option('--idle <numbers>', 'growth: beside how many idle shares', counts, [100, 1000, 5000])
   .parse()
   .opts<Flags>();
 
 const measured: LoadDocument = {};
 for (const [name, measure] of Object.entries(scenarios)) {
-  if (flags.only === undefined || flags.only === name)
+  if (flags.only !== undefined && flags.only !== name) continue;
+  try {
     Object.assign(measured, await measure(flags));
+  } catch (error) {
+    // The others took too long to be lost with it.
+    say(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
+    process.exitCode = 1;
+  }
 }
 if (flags.json) process.stdout.write(`${JSON.stringify(measured, null, 2)}\n`);
 else tellLoad(measured);

@@ -23,6 +23,13 @@ export const useOf = ({ workers, temporal, cloud }: EmbeddedEnvironment): Promis
     }),
   );
 
+/** In memory as it was then; all else as it is at the end. */
+export const useBefore = (then: ProcessUse[], atEnd: ProcessUse[]): ProcessUse[] =>
+  atEnd.map((use) => ({
+    ...use,
+    rssMiB: then.find(({ name }) => name === use.name)?.rssMiB ?? use.rssMiB,
+  }));
+
 const memoryIn = (status: string) => ({
   rssMiB: mebibytes(status, 'VmRSS'),
   peakMiB: mebibytes(status, 'VmHWM'),

@@ -1,50 +1,84 @@
-import { tell, type BenchDocument } from '../report.js';
 import { tableOf } from '../table.js';
+import type { AtOnceDocument } from './at-once.js';
 import type { GrowthDocument, GrowthStage } from './growth.js';
 import type { ManyDocument } from './many.js';
+import type { Phase } from './phase.js';
 import type { ProcessUse } from './processes.js';
 
 /** What was measured, by scenario. */
 export interface LoadDocument {
-  atOnce?: BenchDocument;
+  atOnce?: AtOnceDocument;
   many?: ManyDocument;
   growth?: GrowthDocument;
 }
 
 /** For people. */
 export function tellLoad({ atOnce, many, growth }: LoadDocument): void {
-  if (atOnce) tell(atOnce);
+  if (atOnce) tellAtOnce(atOnce);
   if (many) tellMany(many);
   if (growth) tellGrowth(growth);
 }
 
-function tellMany({ instances, sharesOnEach, inFlight, runs }: ManyDocument): void {
-  say(`${instances * sharesOnEach} shares on ${instances} instances, ${inFlight} requests at once`);
+function tellAtOnce({ atOnce, runs }: AtOnceDocument): void {
+  say(`${atOnce} NFS shares at once`);
   const table = tableOf([
     'workers',
     'shares',
-    'number',
-    's',
-    'a minute',
-    'overhead p50, ms',
-    'p95',
-    'requests each',
-    'commands',
-    'events',
+    'ms',
+    'min–max',
+    'path',
+    'original',
+    'min–max',
+    'ahead',
+    ...perShareHead,
   ]);
   for (const { workers, phases } of runs) {
     for (const one of phases) {
       table.push([
         workers,
-        one.name,
+        named(one),
+        one.wallMs,
+        `${one.wallMinMs}–${one.wallMaxMs}`,
+        one.criticalPathMs,
+        one.originalMs ?? '–',
+        one.originalMs === null ? '–' : `${one.originalMinMs}–${one.originalMaxMs}`,
+        one.ahead ?? '–',
+        ...perShareCells(one),
+      ]);
+    }
+  }
+  say(table.toString());
+  tellProcesses(
+    'workers',
+    runs.map(({ workers, processes }) => ({ beside: workers, processes })),
+  );
+}
+
+const perShareHead = ['a minute', 'overhead p50, ms', 'p95', 'requests each', 'commands', 'events'];
+
+const perShareCells = (one: Phase): number[] => [
+  one.perMinute,
+  one.overheadP50Ms,
+  one.overheadP95Ms,
+  one.perShare.requests,
+  one.perShare.commands,
+  one.perShare.events,
+];
+
+const named = ({ name, failed }: Phase): string =>
+  failed === 0 ? name : `${name}; ${failed} FAILED`;
+
+function tellMany({ instances, sharesOnEach, inFlight, runs }: ManyDocument): void {
+  say(`${instances * sharesOnEach} shares on ${instances} instances, ${inFlight} requests at once`);
+  const table = tableOf(['workers', 'shares', 'number', 's', ...perShareHead]);
+  for (const { workers, phases } of runs) {
+    for (const one of phases) {
+      table.push([
+        workers,
+        named(one),
         one.shares,
         (one.wallMs / 1000).toFixed(1),
-        one.perMinute,
-        one.overheadP50Ms,
-        one.overheadP95Ms,
-        one.perShare.requests,
-        one.perShare.commands,
-        one.perShare.events,
+        ...perShareCells(one),
       ]);
     }
   }
@@ -65,7 +99,7 @@ function tellGrowth({ stages, requestsForIdleShares }: GrowthDocument): void {
   const table = tableOf([
     'ms beside idle shares',
     String(first),
-    ...later.flatMap((count) => [String(count), '×']),
+    ...later.flatMap((count) => [String(count), '×', '× over path']),
     'requests',
     'commands',
     'events',
@@ -76,8 +110,8 @@ function tellGrowth({ stages, requestsForIdleShares }: GrowthDocument): void {
       own.map((operation) => operation[which]).join(' / ');
     table.push([
       name,
-      ...own.flatMap(({ wallMs, timesFirst }, stage) =>
-        stage === 0 ? [wallMs] : [wallMs, timesFirst],
+      ...own.flatMap(({ wallMs, timesFirst, overheadTimesFirst }, stage) =>
+        stage === 0 ? [wallMs] : [wallMs, timesFirst, overheadTimesFirst],
       ),
       of('requests'),
       of('commands'),
