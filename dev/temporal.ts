@@ -15,6 +15,9 @@ const promptly = {
   'history.timerProcessorMaxPollRPS': 1000,
   'history.visibilityProcessorMaxPollRPS': 1000,
   'history.timerProcessorMaxTimeShift': '"20ms"',
+  // It would read them from the database two or three times a request, in case that somebody just added one; ours are there from
+  // the beginning.
+  'system.forceSearchAttributesCacheRefreshOnRead': false,
   // All shares of a new instance wait for it in an update each. The server's default of ten has the others ask again and again.
   'history.maxInFlightUpdates': 100,
 };

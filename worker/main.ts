@@ -19,6 +19,15 @@ import { scheduleSweeping } from './sweep-schedule.js';
 /** Of each backend; they only hold a promise and send a heartbeat. */
 const WAITING_AT_ONCE = 2000;
 
+/**
+ * Of all backends of a worker together, some 0.3 MiB each. Each share and instance is one for as long as it lives, and begins
+ * anew after every operation: those that are not in memory are read again within milliseconds. Temporal's own default goes by
+ * what Node might use of this machine, for each backend.
+ */
+const CACHED_WORKFLOWS = 600;
+/** Of each backend: a hundred steps at once, with the workflows that wait for them. */
+const LEAST_CACHED = 200;
+
 export interface RunOptions {
   configPath: string;
   /** Serves these backends only, and reads no others; without it, all of the configuration. */
@@ -115,6 +124,7 @@ async function createWorkers(
         ...shared,
         taskQueue: taskQueue(name),
         workflowBundle,
+        maxCachedWorkflows: Math.max(LEAST_CACHED, Math.floor(CACHED_WORKFLOWS / backends.length)),
         // A dead worker's workflows are wanted elsewhere at once; the default waits 10 s for it.
         stickyQueueScheduleToStartTimeout: '1s',
       }),
