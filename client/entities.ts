@@ -95,7 +95,8 @@ export class Entities<View extends AnyView> {
       known = view;
       return {
         view,
-        steps: open ? await this.call(() => steps.stepsOf(description)) : [],
+        steps:
+          open && options?.steps !== false ? await this.call(() => steps.stepsOf(description)) : [],
         interruption: unattended(description),
         ended: open ? undefined : description.status.name,
         settled: !open || (view.operation === null && this.#kind.atRest(view)),

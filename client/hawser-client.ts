@@ -430,7 +430,7 @@ export class HawserClient {
    * to a status of error, `ShareNotFound` if it is gone.
    */
   async waitForShare(id: string, options?: WaitOptions<ShareView>): Promise<ShareView> {
-    const { view, ended } = await last(this.watchShare(id, options), options);
+    const { view, ended } = await last(this.watchShare(id, waiting(options)), options);
     refuseProblem(`Share ${id}`, view, ended);
     if (ended) throw new ShareNotFound(id);
     return view;
@@ -439,7 +439,7 @@ export class HawserClient {
   /** Waits until nothing is left of a share. Throws `OperationFailed` if its deletion failed. */
   async waitUntilDeleted(id: string, options?: WaitOptions<ShareView>): Promise<void> {
     try {
-      const { view, ended } = await last(this.watchShare(id, options), options);
+      const { view, ended } = await last(this.watchShare(id, waiting(options)), options);
       refuseProblem(`Share ${id}`, view, ended);
     } catch (error) {
       if (!(error instanceof ShareNotFound)) throw error;
@@ -584,7 +584,7 @@ export class HawserClient {
     options?: WaitOptions<ServiceInstanceView>,
   ): Promise<void> {
     try {
-      const { view, ended } = await last(this.watchInstance(id, options), options);
+      const { view, ended } = await last(this.watchInstance(id, waiting(options)), options);
       refuseProblem(`Service instance ${id}`, view, ended);
     } catch (error) {
       if (!(error instanceof InstanceNotFound)) throw error;
@@ -645,6 +645,12 @@ function requireSame(request: ShareRequest, view: ShareView): void {
     `Share ${request.id} exists already, with ${has}. Choose another id, or ask for the same share.`,
   );
 }
+
+/** Nobody wants to know of steps whom nobody tells. */
+const waiting = <View>(options: WaitOptions<View> = {}): WatchOptions => ({
+  steps: options.onProgress !== undefined,
+  ...options,
+});
 
 async function last<View>(
   looks: AsyncGenerator<Progress<View>, void>,

@@ -41,6 +41,8 @@ export interface WatchOptions {
   /** How long Temporal may be away before the watch gives up, in milliseconds. Default: 5 minutes. */
   patienceMs?: number;
   signal?: AbortSignal;
+  /** Whether running steps are looked for, in more calls to Temporal. Default: true. */
+  steps?: boolean;
 }
 
 /** One look: the view, the steps, and whether there is more to come. */
@@ -50,8 +52,9 @@ export interface Look<View> extends Progress<View> {
   over?: Promise<void> | undefined;
 }
 
-/** How soon after an operation its outcome is looked for, in milliseconds; each further look waits twice as long. */
+/** How soon after an operation its outcome is looked for, in milliseconds; each further look waits twice as long, up to a limit. */
 const SOON_MS = 20;
+const SOON_AT_MOST_MS = 250;
 
 /** Looks until `look` finds the thing settled. What Temporal cannot answer now is asked again. */
 export async function* watch<View>(
@@ -83,7 +86,7 @@ export async function* watch<View>(
     known = last.over;
     if (!(await endsWithin(intervalMs, known, signal))) continue;
     await sleep(Math.min(soonMs, intervalMs), undefined, { signal });
-    soonMs *= 2;
+    soonMs = Math.min(soonMs * 2, SOON_AT_MOST_MS);
   }
 }
 
