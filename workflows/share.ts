@@ -81,8 +81,7 @@ async function liveAsShare({
     const wanted = () => queue.length > 0 || workflowInfo().continueAsNewSuggested;
     if (!(await untilDue(wanted, retrying.retries()))) queue.push(retrying.tryWhatIsDue);
     await queue.shift()?.();
-    await condition(() => queue.length > 0 || allHandlersFinished());
-    if (queue.length === 0 && !over()) {
+    if ((await nothingToDo(queue)) && !over()) {
       // Without its memo the new run would be unreadable until its first task.
       const goOn = makeContinueAsNewFunc<typeof share>({
         memo: { view },
@@ -100,6 +99,20 @@ async function liveAsShare({
   while (queue.length > 0) await queue.shift()?.();
   await condition(allHandlersFinished);
   return view;
+}
+
+/** Temporal has the run that comes after a younger one wait for the rest of this time, and its first request with it. */
+const YOUNG_MS = 1000;
+
+/** False as soon as there is something to do, true when there was none until the run may end. */
+async function nothingToDo(queue: ShareEntity['queue']): Promise<boolean> {
+  for (;;) {
+    await condition(() => queue.length > 0 || allHandlersFinished());
+    if (queue.length > 0) return false;
+    const youngForMs = YOUNG_MS - (Date.now() - workflowInfo().runStartTime.getTime());
+    if (youngForMs <= 0 || !patched('stays-while-young')) return true;
+    await condition(() => queue.length > 0 || !allHandlersFinished(), youngForMs);
+  }
 }
 
 function handleCreation({ request, state, view, publish, refuse }: ShareEntity): void {
