@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, Context, sleep } from '@temporalio/activity';
 import {
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
@@ -27,6 +27,10 @@ interface Place {
   instanceId: string;
   shareId: string;
 }
+
+const LOOK_EVERY_MS = 20;
+/** What was signalled is done in any case, when its workflow comes to it. */
+const MOST_LOOKS = 100;
 
 /** Speaks to the workflows of service instances on behalf of shares. */
 export function createPlacementActivities(backends: Backends, temporal: Client) {
@@ -57,6 +61,13 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
     try {
       // No update: Temporal has no more than ten of them under way at one workflow, and all of its shares may go at once.
       await handle.signal(leaveSignal, leaving);
+      // Whoever looks at the instance when this has ended shall find it without the share.
+      for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+        const { memo } = await handle.describe();
+        const view = memo?.['view'] as ServiceInstanceView | undefined;
+        if (!view?.shares.includes(leaving.shareId)) return;
+        await sleep(LOOK_EVERY_MS);
+      }
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }

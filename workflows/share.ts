@@ -81,7 +81,7 @@ async function liveAsShare({
     const wanted = () => queue.length > 0 || workflowInfo().continueAsNewSuggested;
     if (!(await untilDue(wanted, retrying.retries()))) queue.push(retrying.tryWhatIsDue);
     await queue.shift()?.();
-    if ((await nothingToDo(queue)) && !over()) {
+    if (!over() && (await nothingToDo(queue)) && !over()) {
       // Without its memo the new run would be unreadable until its first task.
       const goOn = makeContinueAsNewFunc<typeof share>({
         memo: { view },

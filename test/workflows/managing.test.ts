@@ -541,10 +541,9 @@ test('a managed share is deleted like any other', async () => {
     await client.deleteShare(spec.id);
     await client.waitUntilDeleted(spec.id);
   });
-  expect(calls.slice(-5)).toEqual([
+  expect(calls.slice(-4)).toEqual([
     'applyNfsExports',
     'unmountShare',
-    'findVolume',
     'detachVolume',
     'deleteVolume',
   ]);

@@ -234,7 +234,6 @@ describe('a share', () => {
           'serverExists',
           'findVolume',
           'findOtherMount',
-          'findVolume',
           'detachVolume',
           'deleteVolume',
         ]);

@@ -71,15 +71,15 @@ test('repeating a create returns the same share, and one with other parameters i
   expect(rig.calls.filter((name) => name === 'ensureVolume')).toHaveLength(1);
 });
 
-const undoOfMount = ['unmountShare', 'detachVolume', 'deleteVolume'];
+const undoOfAttach = ['removeCifsShare', 'detachVolume', 'deleteVolume'];
 
 test.each([
   ['resolveShareNetwork', []],
   ['ensureVolume', ['deleteVolume']],
-  ['attachVolume', ['detachVolume', 'deleteVolume']],
-  ['formatVolume', ['detachVolume', 'deleteVolume']],
-  ['mountShare', undoOfMount],
-  ['applyCifsShare', ['removeCifsShare', ...undoOfMount]],
+  ['attachVolume', undoOfAttach],
+  ['applyCifsShare', undoOfAttach],
+  ['formatVolume', undoOfAttach],
+  ['mountShare', ['removeCifsShare', 'unmountShare', 'detachVolume', 'deleteVolume']],
 ] as const)('a create that fails at %s undoes what was done, last first', async (step, undone) => {
   const rig = await createRig({
     [step]: async () => {
@@ -254,12 +254,10 @@ test.each([
     }
     expect((await instanceView(rig)).shares).toEqual([]);
   });
-  expect(rig.calls.slice(-7)).toEqual([
-    'findVolume',
+  expect(rig.calls.slice(-5)).toEqual([
     'findOtherMount',
     'applyNfsExports',
     'unmountShare',
-    'findVolume',
     'detachVolume',
     'deleteVolume',
   ]);
@@ -302,8 +300,8 @@ test.each([
 
 test('a volume is not detached when its file system could not be unmounted', async () => {
   const rig = await createRig({
-    applyNfsExports: async ({ rules }) => {
-      throw ApplicationFailure.nonRetryable(`no nfsd for ${rules.length}`, 'CommandFailed');
+    mountShare: async () => {
+      throw ApplicationFailure.nonRetryable('bad superblock', 'CommandFailed');
     },
     unmountShare: async () => {
       throw ApplicationFailure.nonRetryable('busy', 'CommandFailed');
