@@ -19,6 +19,8 @@ const tier1: TestProjectInlineConfiguration = {
     globalSetup: './test/support/global-setup.ts',
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // On a busy machine a workflow begins later than within the one second that is usual.
+    expect: { poll: { timeout: 30_000 } },
     sequence: { groupOrder: 0 },
     // Most tests wait for processes and timers more than they compute.
     maxWorkers: 3,
