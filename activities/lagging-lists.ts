@@ -9,6 +9,13 @@ export async function inEither<T>(list: () => Promise<T[]>): Promise<T[]> {
   return [...(await list()), ...(await list())];
 }
 
+/** The same of things with an id, each once and as it was listed last. */
+export async function eachInEither<T extends { id: string }>(
+  list: () => Promise<T[]>,
+): Promise<T[]> {
+  return [...new Map((await inEither(list)).map((one) => [one.id, one])).values()];
+}
+
 /** Removes what a list tells of, and looks again while it tells of others: it may have been an old one. */
 export async function removeListed<T extends { id: string }>(
   list: () => Promise<T[]>,

@@ -28,9 +28,9 @@ interface Place {
   shareId: string;
 }
 
-const LOOK_EVERY_MS = 20;
-/** What was signalled is done in any case, when its workflow comes to it. */
-const MOST_LOOKS = 100;
+/** How soon, and how seldom at last, it is looked whether what was signalled is done, in milliseconds. */
+const SOON_MS = 20;
+const SELDOM_MS = 1000;
 
 /** Speaks to the workflows of service instances on behalf of shares. */
 export function createPlacementActivities(backends: Backends, temporal: Client) {
@@ -62,11 +62,11 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       // No update: Temporal has no more than ten of them under way at one workflow, and all of its shares may go at once.
       await handle.signal(leaveSignal, leaving);
       // Whoever looks at the instance when this has ended shall find it without the share.
-      for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+      for (let pauseMs = SOON_MS; ; pauseMs = Math.min(pauseMs * 2, SELDOM_MS)) {
         const { memo } = await handle.describe();
         const view = memo?.['view'] as ServiceInstanceView | undefined;
         if (!view?.shares.includes(leaving.shareId)) return;
-        await sleep(LOOK_EVERY_MS);
+        await sleep(pauseMs);
       }
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;

@@ -8,9 +8,12 @@ import { problemOf } from './problem.js';
 import { step } from './step.js';
 import type { Orphan, OrphanKind, SweepReport, SweptOrphan } from './sweep-model.js';
 
-const { listInventory, findInstanceHost, findLeftovers } = proxyActivities<
-  InventoryActivities & SweepActivities
->(promptLook);
+const { listInventory, findInstanceHost } = proxyActivities<InventoryActivities>(promptLook);
+const { findLeftovers } = proxyActivities<SweepActivities>({
+  ...promptLook,
+  // What is on an instance that was not looked at stays until the next sweep.
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 5 },
+});
 const { findOrphans } = proxyActivities<SweepActivities>({
   ...cloudCall,
   scheduleToCloseTimeout: '15m',

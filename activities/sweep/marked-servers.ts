@@ -1,13 +1,14 @@
 import { isDeleted, type Keypair, type Server } from '../../openstack/compute.js';
 import type { Backend } from '../backend.js';
 import { keypairName } from '../compute.js';
+import { eachInEither } from '../lagging-lists.js';
 import { backendTag, instanceTag } from '../marks.js';
 import { isInstanceOf, utc, type Marked } from './marked.js';
 
 /** Nova's part of what bears the backend's mark: servers, and key pairs, which are known by their names. */
 export async function markedServers(backend: Backend): Promise<Marked[]> {
   const { compute } = backend.cloud;
-  const servers = await compute.listServers();
+  const servers = await eachInEither(() => compute.listServers());
   const keypairs = await compute.listKeypairs();
   return [
     ...servers.map((server) => markedServer(backend, server)),

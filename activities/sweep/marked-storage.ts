@@ -1,13 +1,14 @@
 import type { Snapshot, Volume } from '../../openstack/block-storage.js';
 import type { Backend } from '../backend.js';
+import { eachInEither } from '../lagging-lists.js';
 import { backendTag, fateTag, instanceTag, shareTag, snapshotTag, takenOverTag } from '../marks.js';
 import { utc, type Marked } from './marked.js';
 
 /** Cinder's part of what bears the backend's mark: volumes of shares, boot volumes, snapshots. */
 export async function markedStorage({ cloud, name }: Backend): Promise<Marked[]> {
   const filter = { metadata: { [backendTag]: name } };
-  const volumes = await cloud.blockStorage.listVolumes(filter);
-  const snapshots = await cloud.blockStorage.listSnapshots(filter);
+  const volumes = await eachInEither(() => cloud.blockStorage.listVolumes(filter));
+  const snapshots = await eachInEither(() => cloud.blockStorage.listSnapshots(filter));
   return [...volumes.map(markedVolume), ...snapshots.map(markedSnapshot)].filter(
     (one) => one !== undefined,
   );
