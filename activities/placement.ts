@@ -56,20 +56,26 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
     return Promise.race([refusalAsIs(update.result()), Context.current().cancelled]);
   };
 
+  /** What the instance's workflow tells of it; undefined when it does not run any more. */
+  const viewOf = async (workflowId: string): Promise<ServiceInstanceView | undefined> => {
+    const { status, memo } = await temporal.workflow.getHandle(workflowId).describe().catch(gone);
+    if (status.name !== 'RUNNING') return undefined;
+    return memo?.['view'] as ServiceInstanceView | undefined;
+  };
+
   const leave = async ({ instanceId, ...leaving }: Place & Leaving): Promise<void> => {
     const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
     try {
       // No update: Temporal has no more than ten of them under way at one workflow, and all of its shares may go at once.
       await handle.signal(leaveSignal, leaving);
-      // Whoever looks at the instance when this has ended shall find it without the share.
-      for (let pauseMs = SOON_MS; ; pauseMs = Math.min(pauseMs * 2, SELDOM_MS)) {
-        const { memo } = await handle.describe();
-        const view = memo?.['view'] as ServiceInstanceView | undefined;
-        if (!view?.shares.includes(leaving.shareId)) return;
-        await sleep(pauseMs);
-      }
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+    // Whoever looks at the instance when this has ended shall find it without the share.
+    let pauseMs = SOON_MS;
+    while ((await viewOf(handle.workflowId))?.shares.includes(leaving.shareId)) {
+      await sleep(pauseMs);
+      pauseMs = Math.min(pauseMs * 2, SELDOM_MS);
     }
   };
 
@@ -106,9 +112,8 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
         );
       }
       const handle = temporal.workflow.getHandle(serviceInstanceWorkflowId(instanceId));
-      const { status, memo } = await handle.describe().catch(gone);
-      const view = memo?.['view'] as ServiceInstanceView | undefined;
-      if (status.name !== 'RUNNING' || view?.backend !== name) throw noInstance(instanceId, name);
+      const view = await viewOf(handle.workflowId);
+      if (view?.backend !== name) throw noInstance(instanceId, name);
       const network = view.shareNetwork;
       const joined = await refusalAsIs(
         handle.executeUpdate(joinUpdate, { args: [{ shareId, managing: true }] }),
@@ -140,8 +145,7 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       const query = `WorkflowType = 'serviceInstance' AND ExecutionStatus = 'Running' AND ${equals('HawserBackend', backend)}`;
       for await (const { workflowId } of temporal.workflow.list({ query })) {
         // A list may lag behind what the workflow itself says.
-        const { memo } = await temporal.workflow.getHandle(workflowId).describe().catch(gone);
-        const view = memo?.['view'] as ServiceInstanceView | undefined;
+        const view = await viewOf(workflowId);
         if (!view?.shares.includes(shareId)) continue;
         await leave({ backend, instanceId: view.id, shareId, gone: true });
       }
