@@ -4,14 +4,7 @@ import { Command, Option } from 'commander';
 import { count } from './count.js';
 import { openBench, tenantOf } from './hawser.js';
 import { measure } from './measure.js';
-import {
-  firstShare,
-  firstShareDeleted,
-  housekeeping,
-  lastInstance,
-  lifeOf,
-  type Operation,
-} from './operations.js';
+import { roundOf } from './operations.js';
 import { openOriginal } from './original/beside.js';
 import { documentOf, tell, type Sample } from './report.js';
 import { undoneAtEnd } from './undone-at-end.js';
@@ -34,6 +27,10 @@ const flags = new Command('bench')
 
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
+const protocols = (['NFS', 'CIFS'] as const).filter(
+  (protocol) => flags.protocol === 'both' || flags.protocol === protocol,
+);
+
 const main = (): Promise<Sample[]> =>
   undoneAtEnd(async (undo) => {
     const bench = await openBench(undo);
@@ -42,19 +39,12 @@ const main = (): Promise<Sample[]> =>
     const samples: Sample[] = [];
     for (let round = 1; round <= flags.rounds; round += 1) {
       const server = randomUUID();
-      const measureAll = async (share: string, operations: Operation[]) => {
+      for (const { share, operations } of roundOf(protocols)) {
+        const turn = { bench, share: `${share}-${round}`, server, tenant };
         for (const operation of operations) {
-          samples.push(
-            await measure({ bench, share, server, tenant }, { operation, original, round }),
-          );
+          samples.push(await measure(turn, { operation, original, round }));
         }
-      };
-      await measureAll(`first-${round}`, [firstShare]);
-      for (const protocol of ['NFS', 'CIFS'] as const) {
-        if (flags.protocol !== 'both' && flags.protocol !== protocol) continue;
-        await measureAll(`${protocol.toLowerCase()}-${round}`, lifeOf(protocol));
       }
-      await measureAll(`first-${round}`, [...housekeeping, firstShareDeleted, lastInstance]);
       say(`round ${round} of ${flags.rounds}`);
     }
     return samples;

@@ -4,6 +4,17 @@ import type { Original } from './original/original.js';
 import type { Sample } from './report.js';
 
 /** One after the other, the one that comes first by turns. */
+export async function byTurns<A, B>(
+  round: number,
+  hawser: () => Promise<A>,
+  original: () => Promise<B>,
+): Promise<[A, B]> {
+  if (round % 2 === 1) return [await hawser(), await original()];
+  const theirs = await original();
+  return [await hawser(), theirs];
+}
+
+/** Hawser and the original, by turns. */
 export async function measure(
   turn: Turn,
   {
@@ -12,9 +23,11 @@ export async function measure(
     round,
   }: { operation: Operation; original: Original | undefined; round: number },
 ): Promise<Sample> {
-  const early = round % 2 === 0 ? await byOriginal(turn, operation, original) : undefined;
-  const sample = await measureHawser(turn, operation);
-  const originalMs = round % 2 === 0 ? early : await byOriginal(turn, operation, original);
+  const [sample, originalMs] = await byTurns(
+    round,
+    () => measureHawser(turn, operation),
+    () => byOriginal(turn, operation, original),
+  );
   return { ...sample, originalMs };
 }
 

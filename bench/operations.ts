@@ -293,3 +293,10 @@ export const lastInstance: Operation = {
   },
   original: ({ server }) => [{ command: 'tearDownServer', server }],
 };
+
+/** All operations of a round in their order, and whose they are: the first share's, or one's of each protocol. */
+export const roundOf = (protocols: Protocol[]): { share: string; operations: Operation[] }[] => [
+  { share: 'first', operations: [firstShare] },
+  ...protocols.map((protocol) => ({ share: protocol.toLowerCase(), operations: lifeOf(protocol) })),
+  { share: 'first', operations: [...housekeeping, firstShareDeleted, lastInstance] },
+];

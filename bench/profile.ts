@@ -3,15 +3,7 @@ import { Command, Option } from 'commander';
 import { count } from './count.js';
 import { openBench } from './hawser.js';
 import { historiesSince } from './histories.js';
-import {
-  firstShare,
-  firstShareDeleted,
-  housekeeping,
-  lastInstance,
-  lifeOf,
-  type Operation,
-  type OwnTurn,
-} from './operations.js';
+import { roundOf, type Operation, type OwnTurn } from './operations.js';
 import { spreadOf } from './statistics.js';
 import { tableOf } from './table.js';
 import { kinds, timeLineOf, type TimeLine } from './time-line.js';
@@ -43,9 +35,8 @@ interface Profile {
 }
 
 async function main(): Promise<void> {
-  const life = lifeOf(flags.protocol);
-  const others = [...housekeeping, firstShareDeleted, lastInstance];
-  const operations = [firstShare, ...life, ...others];
+  const parts = roundOf([flags.protocol]);
+  const operations = parts.flatMap((part) => part.operations);
   const wanted = operations.filter(({ name }) => name.includes(flags.operation));
   if (wanted.length === 0) {
     const names = operations.map(({ name }) => `  ${name}`).join('\n');
@@ -55,10 +46,12 @@ async function main(): Promise<void> {
     const bench = await openBench(undo, { hosts: flags.hosts });
     const profiles = new Map(wanted.map((operation) => [operation, new Array<Profile>()]));
     for (let round = 1; round <= flags.rounds; round += 1) {
-      for (const operation of operations) {
-        const share = life.includes(operation) ? `round-${round}` : `first-${round}`;
-        const profile = await profileOf(operation, { bench, share });
-        profiles.get(operation)?.push(profile);
+      for (const part of parts) {
+        const turn = { bench, share: `${part.share}-${round}` };
+        for (const operation of part.operations) {
+          const profile = await profileOf(operation, turn);
+          profiles.get(operation)?.push(profile);
+        }
       }
     }
     for (const [operation, measured] of profiles) tell(operation, measured);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { UndoStack } from '../../dev/undo-stack.js';
 import { openBench, shareNetwork, tenantOf, type Bench, type Cost } from '../hawser.js';
+import { byTurns } from '../measure.js';
 import {
   createdFirstMs,
   createdMs,
@@ -138,19 +139,17 @@ async function measureWith(
 const placed = (prefix: string, network: string, count: number): Placed[] =>
   Array.from({ length: count }, (_, at) => ({ id: `${prefix}-${at}`, shareNetwork: network }));
 
-/** One after the other, the one that comes first by turns. */
 async function inTurn(
   bench: Bench,
   original: Original | undefined,
   { turn, round, say }: { turn: Turn; round: number; say: (text: string) => void },
 ): Promise<Round> {
-  const hawser = () => measurePhase(bench, { ...turn, inFlight: turn.of.length, say });
-  const other = () => allAtOnce(original, turn);
-  if (round % 2 === 0) {
-    const originalMs = await other();
-    return { job: turn, phase: await hawser(), originalMs };
-  }
-  return { job: turn, phase: await hawser(), originalMs: await other() };
+  const [phase, originalMs] = await byTurns(
+    round,
+    () => measurePhase(bench, { ...turn, inFlight: turn.of.length, say }),
+    () => allAtOnce(original, turn),
+  );
+  return { job: turn, phase, originalMs };
 }
 
 async function allAtOnce(
