@@ -18,11 +18,17 @@ release_nfs() {
   done
 }
 
-# Whether what is seen at the path is the share's: from its disk, where that is named and there.
+# Whether what is seen at the path is the share's: where its disk is named, from that, or from one that is gone.
 is_ours() {
   local top
   top=$(top_mount SOURCE "$root$path")
-  [[ -n $top ]] && [[ -z $serial || ! -e $disk || $(readlink -f "$top") == $(readlink -f "$disk") ]]
+  [[ -n $top ]] || return
+  [[ -n $serial ]] || return 0
+  if [[ -e $disk ]]; then
+    [[ $(readlink -f "$top") == $(readlink -f "$disk") ]]
+  else
+    [[ $top == /* && ! -e ${top%%\[*} ]]
+  fi
 }
 
 # What is mounted there from another disk is left alone.
@@ -57,4 +63,5 @@ fi
 flock --unlock 9
 # Nobody asks any more how its latest freeze ended.
 rm --force "$root/run/lock/hawser-freeze-$share" "$root/run/lock/hawser-freeze-$share.lock"
-[[ ! -d $root$path ]] || mountpoint --quiet "$root$path" || rmdir "$root$path"
+# Somebody's files that were below the mount stay.
+[[ ! -d $root$path ]] || mountpoint --quiet "$root$path" || rmdir --ignore-fail-on-non-empty "$root$path"

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { deviceSerial, newLocation } from '../../activities/share-paths.js';
 import type { InstanceHost } from '../../workflows/model.js';
@@ -125,6 +126,7 @@ test('what another has mounted in its place is neither covered, unmounted nor fo
   const intruder = { ...other, shareId: on.shareId };
   expect(await failureOf(bench.steps.mountShare(intruder))).toMatchObject({ nonRetryable: true });
   await bench.steps.unmountShare(intruder);
+  await bench.steps.unmountShare({ ...intruder, volumeId: randomUUID() });
   expect([await mounts(), await inFstab()]).toEqual(seen);
 });
 
