@@ -18,7 +18,7 @@ export const defaultLatencies: Record<string, number> = {
   'snapshot.delete': 50,
   /** From the start of a server until it answers SSH. */
   'host.boot': 0,
-  /** Before each command on a host. */
+  /** Each command on a host. */
   'ssh.command': 0,
 };
 

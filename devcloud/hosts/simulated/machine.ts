@@ -1,7 +1,6 @@
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import { z } from 'zod';
@@ -198,20 +197,18 @@ export class Machine {
     this.#ssh = createSshServer({
       hostKey: this.#state.faults.includes('host-key-changed') ? newHostKey() : hostKey,
       authorizedKeys: authorizedKeys(spec.configDrive),
-      run: (...command) => void this.#run(...command),
+      run: (...command) => this.#run(...command),
     });
   }
 
-  async #run(command: string, channel: ssh2.ServerChannel, hangUp: () => void): Promise<void> {
-    const pauseMs = this.#pace.command();
-    if (pauseMs > 0) await sleep(pauseMs);
-    if (!channel.writable) return;
+  #run(command: string, channel: ssh2.ServerChannel, hangUp: () => void): void {
     const own = this.#ownRoot;
     const home = '/home/manila';
     runCommand(command, channel, {
       shell: [...(own?.enter(home) ?? []), '/bin/bash'],
       cwd: join(this.root, home),
       env: hostEnvironment({ root: this.root, tools: this.#tools }, own ? '' : this.root),
+      leastMs: this.#pace.command(),
       hangUp,
       watch: this.#watch(this.#state.spec.id),
       started: (process) => this.#sessions.add(process),

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerChannel } from 'ssh2';
 import { identify, endSession, type OwnedProcess } from '../processes.js';
 import { joinWatched, type RunningCommand, type Watching } from '../commands/watched-command.js';
@@ -8,6 +9,8 @@ export interface CommandPlace extends Watching {
   shell: string[];
   cwd: string;
   env: Record<string, string>;
+  /** It is not known to have ended sooner, in milliseconds. */
+  leastMs: number;
   /** Told of each command's process when it starts and when it and its output have ended. */
   started(process: OwnedProcess): void;
   ended(process: OwnedProcess): void;
@@ -25,12 +28,14 @@ export function runCommand(command: string, channel: ServerChannel, place: Comma
   const leader = child.pid === undefined ? undefined : identify(child.pid);
   if (leader) place.started(leader);
   let over = false;
+  const pace = sleep(place.leastMs);
   const ended: RunningCommand['ended'] = new Promise((resolve) => {
     child.on('close', (code, signal) => {
       over = true;
       if (leader) place.ended(leader);
-      if (code === null) resolve({ signal: signal?.replace(/^SIG/, '') ?? 'KILL' });
-      else resolve(code < 0 ? 255 : code);
+      const killed = { signal: signal?.replace(/^SIG/, '') ?? 'KILL' };
+      const ending = code === null ? killed : code < 0 ? 255 : code;
+      void pace.then(() => resolve(ending));
     });
   });
   const { stdin, stdout, stderr } = child;
