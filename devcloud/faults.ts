@@ -42,6 +42,8 @@ const planned = z.strictObject({
         stale: z.boolean().optional(),
         /** Of `ssh.command`: the connection breaks `delayMs` after the command began, which goes on. */
         midway: z.boolean().optional(),
+        /** Of `ssh.command` with several parts: the connection breaks as soon as the first has ended. */
+        between: z.boolean().optional(),
         /** Of `ssh.command`: the command ran, but how it ended is not said. */
         noStatus: z.boolean().optional(),
         /** The transition ends in the resource's error status. */
@@ -146,7 +148,7 @@ export class Faults {
 
 const strikesRequests = (effect: Fault): boolean =>
   Boolean(effect.status ?? effect.reset ?? effect.delayMs ?? effect.half ?? effect.stale) ||
-  Boolean(effect.midway ?? effect.noStatus);
+  Boolean(effect.midway ?? effect.between ?? effect.noStatus);
 
 function matches(match: FaultPlan['match'], event: FaultEvent): boolean {
   const same = (wanted: string | undefined, value: string | undefined) =>

@@ -11,6 +11,7 @@ export interface Effect {
   half?: boolean;
   stale?: boolean;
   midway?: boolean;
+  between?: boolean;
   noStatus?: boolean;
   hostKeyChanged?: boolean;
 }

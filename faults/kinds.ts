@@ -152,6 +152,7 @@ export const kinds: Kind[] = [
   },
   simple('ssh-dropped-before', ssh, { reset: true }),
   simple('ssh-dropped-midway', ssh, { midway: true, delayMs: 60 }),
+  simple('ssh-dropped-between', ({ name }) => name.includes('-and-'), { between: true }),
   simple('ssh-dropped-after', ssh, { reset: true, after: true }),
   simple('ssh-half-its-output', ssh, { half: true }),
   simple('ssh-no-exit-status', ssh, { noStatus: true }),

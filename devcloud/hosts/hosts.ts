@@ -74,7 +74,7 @@ export interface ClientHost {
 
 /** What is to become of a command, and who wants to know. */
 export interface WatchedCommand {
-  /** `delayMs`, `reset`, `after`, `half`, `midway`, `noStatus`; see faults.ts. */
+  /** `delayMs`, `reset`, `after`, `half`, `midway`, `between`, `noStatus`; see faults.ts. */
   fault: Strike | undefined;
   /** Awaited before the command gets its input. */
   begins(): Promise<void>;
@@ -103,7 +103,7 @@ export interface EndedCommand {
 export interface HostPace {
   /** From the start of a server until it answers SSH. */
   boot: () => number;
-  /** Before each command. */
+  /** Of each command. */
   command: () => number;
 }
 

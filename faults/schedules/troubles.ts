@@ -147,8 +147,14 @@ const kindOf = (name: string): Kind => {
   return kind;
 };
 
-/** Too slow for a schedule, or of no use without a second worker. */
-const leftOut = ['ssh-hangs', 'asked-twice', 'second-worker', 'worker-replaced'];
+/** Too slow for a schedule, of no use without a second worker, or not for each command. */
+const leftOut = [
+  'ssh-hangs',
+  'ssh-dropped-between',
+  'asked-twice',
+  'second-worker',
+  'worker-replaced',
+];
 
 const harmless = kinds.filter(({ name, mayFail }) => !mayFail && !leftOut.includes(name));
 

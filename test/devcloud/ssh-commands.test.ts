@@ -68,6 +68,17 @@ test('a command goes on when its connection breaks midway', async () => {
   await expect.poll(() => isThere('slow'), { timeout: 10_000 }).toBe(true);
 });
 
+test('a connection can break between the parts of a command, which ends there', async () => {
+  await rig.planFault(look, { between: true });
+  const parts = bench.onHost(
+    host,
+    `touch "$r/tmp/one"; printf '\\0'; sleep 0.5; touch "$r/tmp/two"`,
+  );
+  await expect(parts).rejects.toThrow('broke during look');
+  await sleep(1000);
+  expect([await isThere('one'), await isThere('two')]).toEqual([true, false]);
+});
+
 test('a command can be held before it runs, and its answer after it ran', async () => {
   for (const after of [false, true]) {
     const file = `held-${after}`;

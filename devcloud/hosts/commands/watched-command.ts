@@ -39,6 +39,7 @@ export function joinWatched(
     if (!fault) return true;
     if (fault.after ?? fault.half ?? fault.noStatus) output.hold();
     else if (!fault.midway) await delay(fault);
+    if (fault.between) output.atEndOfPart(() => watching.hangUp());
     if (fault.midway) {
       fate.lost = true;
       void delay(fault).then(() => watching.hangUp());
@@ -82,6 +83,12 @@ function join(channel: ServerChannel, { stdout, stderr }: RunningCommand) {
     hold(): void {
       stdout.unpipe(channel);
       stdout.on('data', keep).resume();
+    },
+    /** The parts of a command end with a NUL each. */
+    atEndOfPart(tell: () => void): void {
+      stdout.on('data', (chunk: Buffer) => {
+        if (chunk.includes(0)) tell();
+      });
     },
     release(half: boolean): void {
       const all = Buffer.concat(held.splice(0));
