@@ -1,53 +1,69 @@
 import type { AccessType, ExportLocation } from '../workflows/model.js';
-import type { Backends } from './backend.js';
+import type { Backend, Backends } from './backend.js';
 import { passing } from './failures.js';
-import { hostScript } from './host-script.js';
+import { runTask, scriptOf, type HostTask } from './host-script.js';
 import type { Access, ShareExport } from './nfs-exports.js';
 import { exportLocations, newLocation } from './share-paths.js';
 import { isOff } from './server-off.js';
 
 export type CifsExportActivities = ReturnType<typeof createCifsExportActivities>;
 
+const applyAddresses = scriptOf('apply-cifs-share', 120_000);
+const applyUsers = scriptOf('apply-cifs-users', 120_000);
+const remove = scriptOf('remove-cifs-share', 120_000);
+
+type Removal = Omit<ShareExport, 'rules'>;
+
 /** CIFS shares in Samba's registry. */
 export function createCifsExportActivities(backends: Backends) {
-  const applyAddresses = hostScript(backends, 'apply-cifs-share', 120_000);
-  const applyUsers = hostScript(backends, 'apply-cifs-users', 120_000);
-  const remove = hostScript(backends, 'remove-cifs-share', 120_000);
-
   return {
     /**
      * Writes the share's section whole, open to exactly these addresses or users (to nobody when the list is empty),
      * drops connections that are no longer allowed, and reads the section back. Safe to repeat.
      */
-    async applyCifsShare({
-      host,
-      shareId,
-      location,
-      accessBy = 'ip',
-      rules,
-    }: ShareExport): Promise<ExportLocation[]> {
-      const { options } = backends(host.backend);
-      const { exportName: name, path } = location ?? newLocation(options, shareId);
-      const section =
-        accessBy === 'user'
-          ? await applyUsers(host, name, path, ...usersOf(rules))
-          : await applyAddresses(host, name, path, ...rules.map(({ to }) => to));
+    async applyCifsShare(wanted: ShareExport): Promise<ExportLocation[]> {
+      const { host } = wanted;
+      return runTask(backends, host, cifsExport(backends(host.backend), wanted));
+    },
+
+    /**
+     * Removes the share from Samba and drops its connections; a server that is gone or off has none. Safe to repeat.
+     */
+    async removeCifsShare(share: Removal): Promise<void> {
+      const { host } = share;
+      if (await isOff(backends, host)) return;
+      await runTask(backends, host, cifsRemoval(backends(host.backend), share));
+    },
+  };
+}
+
+/** Writes its section so, and reads it back. */
+export function cifsExport(
+  { options }: Pick<Backend, 'options'>,
+  { host, shareId, location, accessBy = 'ip', rules }: ShareExport,
+): HostTask<ExportLocation[]> {
+  const { exportName: name, path } = location ?? newLocation(options, shareId);
+  const byUser = accessBy === 'user';
+  return {
+    script: byUser ? applyUsers : applyAddresses,
+    args: [name, path, ...(byUser ? usersOf(rules) : rules.map(({ to }) => to))],
+    read(section) {
       const difference = firstDifference(wantedOf(rules, accessBy), section);
       if (difference) {
         throw passing('CommandFailed', `Samba on ${host.address} has for ${name}: ${difference}`);
       }
       return exportLocations(host, (at) => `\\\\${at}\\${name}`);
     },
-
-    /**
-     * Removes the share from Samba and drops its connections; a server that is gone or off has none. Safe to repeat.
-     */
-    async removeCifsShare({ host, shareId, location }: Omit<ShareExport, 'rules'>) {
-      if (await isOff(backends, host)) return;
-      const { exportName } = location ?? newLocation(backends(host.backend).options, shareId);
-      await remove(host, exportName);
-    },
   };
+}
+
+/** Takes it out of Samba. */
+export function cifsRemoval(
+  { options }: Pick<Backend, 'options'>,
+  { shareId, location }: Removal,
+): HostTask<void> {
+  const { exportName } = location ?? newLocation(options, shareId);
+  return { script: remove, args: [exportName], read: () => undefined };
 }
 
 /** What Samba must answer, parameter by parameter; lists are compared as sets. */

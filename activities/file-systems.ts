@@ -1,7 +1,7 @@
 import { GIB, type InstanceHost, type ShareLocation } from '../workflows/model.js';
-import type { Backends } from './backend.js';
+import type { Backend, Backends } from './backend.js';
 import { permanent } from './failures.js';
-import { hostScript, numbersIn } from './host-script.js';
+import { hostScript, numbersIn, runTask, scriptOf, type HostTask } from './host-script.js';
 import { isOff } from './server-off.js';
 import { deviceSerial, fileSystemLabel, newLocation } from './share-paths.js';
 
@@ -27,19 +27,27 @@ interface Hold {
   hold: string;
 }
 
+interface OfVolume {
+  volumeId: string;
+}
+
+interface Mounting extends OnHost, OfVolume {
+  isNew?: boolean;
+}
+
+const formatScript = scriptOf('format-volume', 600_000, 'await-device');
+const mountScript = scriptOf(
+  'mount-share',
+  600_000,
+  'await-device',
+  'fstab-line',
+  'replace',
+  'top-mount',
+);
+const unmountScript = scriptOf('unmount-share', 120_000, 'replace', 'top-mount');
+
 /** The file systems of shares on their service instance. */
 export function createFileSystemActivities(backends: Backends) {
-  const format = hostScript(backends, 'format-volume', 600_000, 'await-device');
-  const mount = hostScript(
-    backends,
-    'mount-share',
-    600_000,
-    'await-device',
-    'fstab-line',
-    'replace',
-    'top-mount',
-  );
-  const unmount = hostScript(backends, 'unmount-share', 120_000, 'replace', 'top-mount');
   const otherMount = hostScript(backends, 'other-mount', 60_000, 'top-mount');
   const measure = hostScript(backends, 'measure-share', 60_000, 'superblock', 'top-mount');
   const resize = hostScript(
@@ -58,18 +66,8 @@ export function createFileSystemActivities(backends: Backends) {
      * Makes a file system on the volume's device if it is blank. Safe to repeat: one that an earlier attempt
      * made is kept, and anything else found there is a `DeviceNotBlank` failure with nothing touched.
      */
-    async formatVolume({ host, volumeId }: OnHost & { volumeId: string }): Promise<void> {
-      const { share_volume_fstype, set_zero_reserved_blocks, max_time_to_attach } = backends(
-        host.backend,
-      ).options;
-      await format(
-        host,
-        deviceSerial(volumeId),
-        fileSystemLabel(volumeId),
-        share_volume_fstype,
-        set_zero_reserved_blocks ? '0' : '5',
-        String(max_time_to_attach),
-      );
+    async formatVolume({ host, volumeId }: OnHost & OfVolume): Promise<void> {
+      await runTask(backends, host, formatting(backends(host.backend), { volumeId }));
     },
 
     /**
@@ -83,7 +81,7 @@ export function createFileSystemActivities(backends: Backends) {
       location,
       volumeId,
       sizeGib,
-    }: OnHost & { volumeId: string; sizeGib: number }): Promise<ShareLocation> {
+    }: OnHost & OfVolume & { sizeGib: number }): Promise<ShareLocation> {
       const { options } = backends(host.backend);
       const answer = await renew(
         host,
@@ -113,25 +111,9 @@ export function createFileSystemActivities(backends: Backends) {
      * Mounts the volume, now and after each reboot, and says where; the root of a new file system gets the mode of
      * `share_root_mode`. What somebody else has mounted there is left alone. Safe to repeat.
      */
-    async mountShare({
-      host,
-      shareId,
-      volumeId,
-      location,
-      isNew = false,
-    }: OnHost & { volumeId: string; isNew?: boolean }): Promise<ShareLocation> {
-      const { options } = backends(host.backend);
-      const place = { ...(location ?? newLocation(options, shareId)), volumeId };
-      await mount(
-        host,
-        shareId,
-        deviceSerial(volumeId),
-        place.path,
-        place.fileSystem,
-        String(options.max_time_to_attach),
-        isNew ? options.share_root_mode : '',
-      );
-      return place;
+    async mountShare(share: Mounting): Promise<ShareLocation> {
+      const { host } = share;
+      return runTask(backends, host, mounting(backends(host.backend), share));
     },
 
     /**
@@ -139,15 +121,10 @@ export function createFileSystemActivities(backends: Backends) {
      * nothing is mounted, and a line that stays in fstab lets it boot without the volume. With a volume named, what is
      * mounted there from another is left alone. Safe to repeat.
      */
-    async unmountShare({
-      host,
-      shareId,
-      location,
-      volumeId,
-    }: OnHost & { volumeId?: string }): Promise<void> {
+    async unmountShare(share: OnHost & Partial<OfVolume>): Promise<void> {
+      const { host } = share;
       if (await isOff(backends, host)) return;
-      const { path } = location ?? newLocation(backends(host.backend).options, shareId);
-      await unmount(host, shareId, path, volumeId === undefined ? '' : deviceSerial(volumeId));
+      await runTask(backends, host, unmounting(backends(host.backend), share));
     },
 
     /**
@@ -189,7 +166,7 @@ export function createFileSystemActivities(backends: Backends) {
       shareId,
       volumeId,
       sizeGib,
-    }: OnHost & { volumeId: string; sizeGib: number }): Promise<void> {
+    }: OnHost & OfVolume & { sizeGib: number }): Promise<void> {
       const { max_time_to_attach } = backends(host.backend).options;
       const minimum = await resize(
         host,
@@ -230,4 +207,52 @@ export function createFileSystemActivities(backends: Backends) {
       return { heldUntilNow: (await thaw(host, shareId, hold, path)).trim() === 'held' };
     },
   };
+}
+
+/** Makes a file system where the volume is blank. */
+export function formatting(
+  { options }: Pick<Backend, 'options'>,
+  { volumeId }: OfVolume,
+): HostTask<void> {
+  return {
+    script: formatScript,
+    args: [
+      deviceSerial(volumeId),
+      fileSystemLabel(volumeId),
+      options.share_volume_fstype,
+      options.set_zero_reserved_blocks ? '0' : '5',
+      String(options.max_time_to_attach),
+    ],
+    read: () => undefined,
+  };
+}
+
+/** Mounts it, and says where. */
+export function mounting(
+  { options }: Pick<Backend, 'options'>,
+  { shareId, volumeId, location, isNew = false }: Mounting,
+): HostTask<ShareLocation> {
+  const place = { ...(location ?? newLocation(options, shareId)), volumeId };
+  return {
+    script: mountScript,
+    args: [
+      shareId,
+      deviceSerial(volumeId),
+      place.path,
+      place.fileSystem,
+      String(options.max_time_to_attach),
+      isNew ? options.share_root_mode : '',
+    ],
+    read: () => place,
+  };
+}
+
+/** Unmounts it, from its own volume only where that is named. */
+export function unmounting(
+  { options }: Pick<Backend, 'options'>,
+  { shareId, location, volumeId }: OnHost & Partial<OfVolume>,
+): HostTask<void> {
+  const { path } = location ?? newLocation(options, shareId);
+  const serial = volumeId === undefined ? '' : deviceSerial(volumeId);
+  return { script: unmountScript, args: [shareId, path, serial], read: () => undefined };
 }

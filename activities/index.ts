@@ -17,6 +17,7 @@ import { createPlacementActivities } from './placement.js';
 import { createReadinessActivities } from './readiness.js';
 import { createShareHelperActivities } from './share-helpers.js';
 import { createVolumeSnapshotActivities } from './volume-snapshots.js';
+import { createServingActivities } from './serving.js';
 import { createStatisticsActivities } from './statistics.js';
 import { createSweepActivities } from './sweep.js';
 
@@ -39,6 +40,7 @@ export function createActivities(backends: Backends, temporal: Client) {
     ...createNfsExportActivities(backends),
     ...createPlacementActivities(backends, temporal),
     ...createReadinessActivities(backends),
+    ...createServingActivities(backends),
     ...createShareHelperActivities(backends),
     ...createVolumeSnapshotActivities(backends),
     ...createInventoryActivities(temporal),

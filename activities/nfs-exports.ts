@@ -7,7 +7,7 @@ import type {
 } from '../workflows/model.js';
 import type { Backend, Backends } from './backend.js';
 import { passing } from './failures.js';
-import { hostScript } from './host-script.js';
+import { runTask, scriptOf, type HostTask } from './host-script.js';
 import { exportLocations, newLocation, shareName, type ExportAddresses } from './share-paths.js';
 import { isOff } from './server-off.js';
 
@@ -35,27 +35,34 @@ interface Going {
   forGood?: true;
 }
 
+const applyScript = scriptOf('apply-nfs-exports', 60_000);
+
 /** NFS exports: one file per share under /etc/exports.d. */
 export function createNfsExportActivities(backends: Backends) {
-  const apply = hostScript(backends, 'apply-nfs-exports', 60_000);
-
   return {
     /**
      * Exports the share to exactly these clients (to nobody when the list is empty), and reads back what the
      * kernel exports. Safe to repeat.
      */
-    async applyNfsExports({
-      host,
-      shareId,
-      location,
-      rules,
-      forGood,
-    }: ShareExport & Going): Promise<ExportLocation[]> {
+    async applyNfsExports({ forGood, ...wanted }: ShareExport & Going): Promise<ExportLocation[]> {
+      const { host } = wanted;
       if (forGood && (await isOff(backends, host))) return [];
-      const { options } = backends(host.backend);
-      const { path } = location ?? newLocation(options, shareId);
-      const clients = exportClients(rules, options);
-      const exported = await apply(host, shareName(shareId), path, ...clients.flat());
+      return runTask(backends, host, nfsExport(backends(host.backend), wanted));
+    },
+  };
+}
+
+/** Exports it so, and reads back what the kernel exports. */
+export function nfsExport(
+  { options }: Pick<Backend, 'options'>,
+  { host, shareId, location, rules }: ShareExport,
+): HostTask<ExportLocation[]> {
+  const { path } = location ?? newLocation(options, shareId);
+  const clients = exportClients(rules, options);
+  return {
+    script: applyScript,
+    args: [shareName(shareId), path, ...clients.flat()],
+    read(exported) {
       const wanted = clients.map((client) => client.join(' ')).sort();
       const seen = exported.split('\n').filter(Boolean).sort();
       if (wanted.join('\n') !== seen.join('\n')) {

@@ -169,7 +169,7 @@ async function survive(
   await hawser.createShare({ id, protocol: 'NFS', sizeGib: 1, shareNetwork });
   const step = await story.step('it gets as far as the service instance', async () => {
     for await (const { steps } of hawser.watchShare(id)) {
-      const running = steps.find((one) => one.step === 'formatVolume');
+      const running = steps.find((one) => one.step === 'formatAndMount');
       if (running) return running.step;
     }
     throw new Error(`share ${id} was never seen formatting its volume`);

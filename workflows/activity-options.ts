@@ -19,10 +19,10 @@ export const cloudCall: ActivityOptions = { ...shared, startToCloseTimeout: '5m'
 /** Requests to the cloud, then a wait for what they began. */
 export const cloudWait: ActivityOptions = { ...shared, startToCloseTimeout: '1h' };
 
-/** One script on a service instance. */
+/** One round trip to a service instance. */
 export const remoteCommand: ActivityOptions = { ...shared, startToCloseTimeout: '30m' };
 
-/** One script on a service instance, for somebody who waits: a dead instance must not hold them for a day. */
+/** One round trip to a service instance, for somebody who waits: a dead instance must not hold them for a day. */
 export const promptCommand: ActivityOptions = {
   ...remoteCommand,
   scheduleToCloseTimeout: '15m',

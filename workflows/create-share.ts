@@ -12,6 +12,7 @@ import type { FileSystemActivities } from '../activities/file-systems.js';
 import type { NetworkActivities } from '../activities/network.js';
 import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
+import type { ServingActivities } from '../activities/serving.js';
 import type { ShareHelperActivities } from '../activities/share-helpers.js';
 import type { VolumeSnapshotActivities } from '../activities/volume-snapshots.js';
 import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
@@ -39,6 +40,7 @@ const { attachVolume, detachVolume } = proxyActivities<ComputeActivities>(cloudW
 const { findVolumeSnapshot } = proxyActivities<VolumeSnapshotActivities>(cloudCall);
 const { formatVolume, renewFileSystem, mountShare, unmountShare } =
   proxyActivities<FileSystemActivities>(remoteCommand);
+const { formatAndMount } = proxyActivities<ServingActivities>(remoteCommand);
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
 const { applyCifsShare, removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);
 
@@ -133,19 +135,28 @@ export async function createShare(share: ShareRequest): Promise<CreatedShare> {
       ? await bothOrNeither(attach, () => exportClosed(planned))
       : [await attach(), undefined];
 
-    const copied =
-      origin && (await renewCopy({ host, shareId, location: planned, volumeId, sizeGib }));
-    if (!copied) {
-      await formatVolume.executeWithOptions(step(`make a file system on volume ${volumeId}`), [
-        { host, shareId, volumeId },
+    const mountAt = async (isNew: boolean, at?: ShareLocation) =>
+      mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
+        { host, shareId, volumeId, location: at, isNew },
       ]);
-    }
-
-    mayBeMounted = true;
-    const location = await mountShare.executeWithOptions(
-      step(`mount volume ${volumeId} on ${host.address}`),
-      [{ host, shareId, volumeId, location: copied ?? planned, isNew: !copied }],
-    );
+    const mountCopy = async () => {
+      const copied = await renewCopy({ host, shareId, location: planned, volumeId, sizeGib });
+      mayBeMounted = true;
+      return mountAt(false, copied);
+    };
+    const mountNew = async () => {
+      const make = `make a file system on volume ${volumeId}`;
+      if (patched('in-one-round-trip')) {
+        mayBeMounted = true;
+        return formatAndMount.executeWithOptions(step(`${make} and mount it on ${host.address}`), [
+          { host, shareId, volumeId, location: planned },
+        ]);
+      }
+      await formatVolume.executeWithOptions(step(make), [{ host, shareId, volumeId }]);
+      mayBeMounted = true;
+      return mountAt(true, planned);
+    };
+    const location = origin ? await mountCopy() : await mountNew();
 
     const exportLocations = exported ?? (await exportClosed(location));
     return { instance: host, location, volumeSizeGib, exportLocations, accessBy };

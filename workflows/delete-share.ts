@@ -1,9 +1,6 @@
 import { patched, proxyActivities } from '@temporalio/workflow';
 import type { BlockStorageActivities } from '../activities/block-storage.js';
-import type { CifsExportActivities } from '../activities/cifs-exports.js';
 import type { ComputeActivities } from '../activities/compute.js';
-import type { FileSystemActivities } from '../activities/file-systems.js';
-import type { NfsExportActivities } from '../activities/nfs-exports.js';
 import type { PlacementActivities } from '../activities/placement.js';
 import {
   cloudCall,
@@ -13,17 +10,16 @@ import {
   remoteCommand,
 } from './activity-options.js';
 import { bothOrNeither } from './both-or-neither.js';
+import { closeShare, type ClosingActivities } from './close-share.js';
 import type { ServiceInstance, ShareLocation, ShareRequest } from './model.js';
 import { step } from './step.js';
-
-type HostActivities = FileSystemActivities & NfsExportActivities & CifsExportActivities;
 
 const { leaveServiceInstance, leaveAnyInstance } = proxyActivities<PlacementActivities>(entityCall);
 const { findVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { serverExists } = proxyActivities<ComputeActivities>(cloudCall);
 const { detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
-const patient = proxyActivities<HostActivities>(remoteCommand);
-const prompt = proxyActivities<HostActivities>(promptCommand);
+const patient = proxyActivities<ClosingActivities>(remoteCommand);
+const prompt = proxyActivities<ClosingActivities>(promptCommand);
 
 export interface DeleteShareInput {
   share: ShareRequest;
@@ -63,7 +59,7 @@ async function takeOffInstance(
   { share, location, isRetry = false }: DeleteShareInput,
   instance: ServiceInstance,
 ): Promise<void> {
-  const { id: shareId, backend, protocol } = share;
+  const { id: shareId, backend } = share;
   const onHost = isRetry ? prompt : patient;
   const { serverId } = instance;
   const isThere = () => serverExists({ backend, serverId });
@@ -75,19 +71,10 @@ async function takeOffInstance(
   const own = location === null ? await findOnce() : undefined;
   const volumeId = own?.volumeId ?? null;
   if (location !== null || (await isFree(onHost, { host: instance, shareId, volumeId }))) {
-    const unexport = step(`stop exporting by ${protocol}`);
-    if (protocol === 'CIFS') {
-      await onHost.removeCifsShare.executeWithOptions(unexport, [
-        { host: instance, shareId, location },
-      ]);
-    } else {
-      await onHost.applyNfsExports.executeWithOptions(unexport, [
-        { host: instance, shareId, location, rules: [], forGood: true },
-      ]);
-    }
-    await onHost.unmountShare.executeWithOptions(step(`unmount share ${shareId}`), [
-      { host: instance, shareId, location, ...(own && { volumeId: own.volumeId }) },
-    ]);
+    await closeShare(
+      { share, instance, location, forGood: true, ...(own && { volumeId: own.volumeId }) },
+      onHost,
+    );
   }
   const volume = await findOnce();
   if (!volume) return;

@@ -136,7 +136,7 @@ async function repair(
     repaired.push(`the ${protocol} server started again`);
   }
   if (wrong('mount') && mounted) {
-    await closeShare(input);
+    await closeShare({ share, instance: host, location });
     repaired.push('a file system that was gone or read-only unmounted');
   }
   if (wrong('device') && volumeId !== null) {

@@ -7,19 +7,19 @@ import {
 import type { BlockStorageActivities, VolumeSize } from '../activities/block-storage.js';
 import type { ComputeActivities } from '../activities/compute.js';
 import type { FileSystemActivities, FileSystemUse } from '../activities/file-systems.js';
-import { cloudWait, promptCommand, remoteCommand } from './activity-options.js';
+import { cloudWait, promptCommand } from './activity-options.js';
 import { bothOrNeither } from './both-or-neither.js';
 import { closeShare } from './close-share.js';
 import { sizedSignal } from './messages.js';
 import { GIB } from './model.js';
+import { openShare } from './open-share.js';
 import { step } from './step.js';
 import { undoOnFailure } from './undo-on-failure.js';
-import { updateAccess, type UpdateAccessInput } from './update-access.js';
+import type { UpdateAccessInput } from './update-access.js';
 
 const { settleVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { attachVolume } = proxyActivities<ComputeActivities>(cloudWait);
 const { measureShare } = proxyActivities<FileSystemActivities>(promptCommand);
-const { mountShare } = proxyActivities<FileSystemActivities>(remoteCommand);
 
 export interface ResizeShareInput extends UpdateAccessInput {
   sizeGib: number;
@@ -75,7 +75,7 @@ export async function whileOutOfService(
     await closeShare(input);
     const sizes = await work(volume);
     await whileTelling(sizes, () =>
-      fewerLooks ? open(input, volume.volumeId) : putInService(input),
+      fewerLooks ? openShare(input, volume.volumeId) : putInService(input),
     );
   });
 }
@@ -118,13 +118,5 @@ async function putInService(input: ResizeShareInput): Promise<void> {
   await attachVolume.executeWithOptions(step(`see that volume ${volumeId} is attached`), [
     { backend, serverId: host.serverId, volumeId },
   ]);
-  await open(input, volumeId);
-}
-
-async function open(input: ResizeShareInput, volumeId: string): Promise<void> {
-  const { share, instance: host, location } = input;
-  await mountShare.executeWithOptions(step(`mount volume ${volumeId} on ${host.address}`), [
-    { host, shareId: share.id, volumeId, location },
-  ]);
-  await updateAccess(input);
+  await openShare(input, volumeId);
 }

@@ -29,15 +29,18 @@ export interface UpdateAccessInput {
  * next operation waits. Safe to repeat.
  */
 export async function updateAccess(input: UpdateAccessInput): Promise<void> {
-  const { share, instance, location, accessBy, rules } = input;
-  const wanted = {
-    host: instance,
-    shareId: share.id,
-    location,
-    accessBy,
-    rules: rules.map(({ to, level }) => ({ to, level })),
-  };
+  const { share, rules } = input;
   const options = step(`open share ${share.id} by ${rules.length} rule(s), whole list`);
+  const wanted = exportOf(input);
   if (share.protocol === 'CIFS') await applyCifsShare.executeWithOptions(options, [wanted]);
   else await applyNfsExports.executeWithOptions(options, [wanted]);
 }
+
+/** What it shall be exported as. */
+export const exportOf = ({ share, instance, location, accessBy, rules }: UpdateAccessInput) => ({
+  host: instance,
+  shareId: share.id,
+  location,
+  accessBy,
+  rules: rules.map(({ to, level }) => ({ to, level })),
+});

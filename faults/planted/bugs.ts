@@ -52,7 +52,7 @@ export const bugs: Bug[] = [
       'return (async (...args) => { const made = await ensureVolume.executeWithOptions(...args); ' +
       'onFailure(() => deleteVolume({ backend, shareId })); return made; })(',
     cells: [
-      'createShare-nfs/ssh format-volume/cancelled',
+      'createShare-nfs/ssh format-volume-and-mount-share/cancelled',
       'createShare-nfs/POST volumes/cancelled',
     ],
   },
@@ -61,15 +61,15 @@ export const bugs: Bug[] = [
     file: 'workflows/create-share.ts',
     find: 'if (mayBeMounted) await unmountShare({ host, shareId, location: planned, volumeId });',
     replace: 'void mayBeMounted; void unmountShare;',
-    cells: ['createShare-nfs/ssh mount-share/cancelled'],
+    cells: ['createShare-nfs/ssh format-volume-and-mount-share/cancelled'],
   },
   {
-    name: 'an unmounting that was not answered is believed',
-    file: 'activities/file-systems.ts',
-    find: "await unmount(host, shareId, path, volumeId === undefined ? '' : deviceSerial(volumeId));",
+    name: 'a closing that was not answered is believed',
+    file: 'activities/serving.ts',
+    find: 'unmounting(backend, { ...share, ...(volumeId !== undefined && { volumeId }) }),\n      )',
     replace:
-      "await unmount(host, shareId, path, volumeId === undefined ? '' : deviceSerial(volumeId)).catch(() => '');",
-    cells: ['deleteShare-nfs/ssh unmount-share/ssh-dropped-before'],
+      'unmounting(backend, { ...share, ...(volumeId !== undefined && { volumeId }) }),\n      ).catch(() => undefined)',
+    cells: ['deleteShare-cifs/ssh remove-cifs-share-and-unmount-share/ssh-dropped-before'],
   },
   {
     name: "a share's line is added to fstab without a look",
@@ -77,17 +77,16 @@ export const bugs: Bug[] = [
     find: 'if ! grep --quiet --fixed-strings --line-regexp -- "$line" "$fstab"; then\n  others=$(grep --invert-match',
     replace: 'if true; then\n  others=$(cat "$fstab"; true || grep --invert-match',
     cells: [
-      'createShare-nfs/ssh mount-share/crash-after',
-      'extendShare/ssh mount-share/crash-after',
+      'createShare-nfs/ssh format-volume-and-mount-share/crash-after',
+      'extendShare/ssh mount-share-and-apply-nfs-exports/crash-after',
     ],
   },
   {
     name: 'a change of rules that was not answered is believed',
     file: 'activities/nfs-exports.ts',
-    find: 'const exported = await apply(host, shareName(shareId), path, ...clients.flat());',
+    find: 'return runTask(backends, host, nfsExport(backends(host.backend), wanted));',
     replace:
-      'const exported = await apply(host, shareName(shareId), path, ...clients.flat()).catch(() =>' +
-      "clients.map((client) => client.join(' ')).join('\\n'));",
+      'return runTask(backends, host, nfsExport(backends(host.backend), wanted)).catch(() => []);',
     cells: ['updateAccess-nfs/ssh apply-nfs-exports/ssh-dropped-before'],
   },
   {
@@ -101,21 +100,22 @@ export const bugs: Bug[] = [
       '  [[ ! -e $file && ! -e $kept ]] || cat "$file" >"$kept" 2>/dev/null || :\n' +
       '  rm --force "$file"\n' +
       'elif [[ -e $kept ]]; then\n  cp "$kept" "$file"\nelse',
-    cells: ['extendShare/ssh apply-nfs-exports/crash-after'],
+    cells: ['extendShare/ssh apply-nfs-exports-and-unmount-share/crash-after'],
   },
   {
     name: 'a volume is formatted without a look whether it is blank',
     file: 'activities/scripts/format-volume.sh',
     find: '# 0: something is there; 2: nothing; 8: several things\nstatus=0',
     replace: '"mkfs.$fstype" -q -L "$label" -m "$reserved" -E nodiscard "$device"\nexit\nstatus=0',
-    cells: ['createShare-nfs/ssh format-volume/crash-after'],
+    cells: ['createShare-nfs/ssh format-volume-and-mount-share/crash-after'],
   },
   {
-    name: "a removal of Samba's section that was not answered is believed",
-    file: 'activities/cifs-exports.ts',
-    find: 'await remove(host, exportName);',
-    replace: "await remove(host, exportName).catch(() => '');",
-    cells: ['deleteShare-cifs/ssh remove-cifs-share/ssh-dropped-before'],
+    name: 'an opening that was not answered is believed',
+    file: 'activities/serving.ts',
+    find: "protocol === 'CIFS' ? cifsExport(backend, share) : nfsExport(backend, share),\n      )",
+    replace:
+      "protocol === 'CIFS' ? cifsExport(backend, share) : nfsExport(backend, share),\n      ).catch(() => [])",
+    cells: ['extendShare/ssh mount-share-and-apply-nfs-exports/ssh-dropped-before'],
   },
   {
     name: 'a share that could not be extended stays closed',
@@ -150,7 +150,7 @@ export const bugs: Bug[] = [
     file: 'worker/failures.ts',
     find: "return passing('HostUnreachable', error.message);",
     replace: "return permanent('HostUnreachable', error.message);",
-    cells: ['createShare-nfs/ssh mount-share/ssh-dropped-after'],
+    cells: ['createShare-nfs/ssh format-volume-and-mount-share/ssh-dropped-after'],
   },
   {
     name: 'a repeated step tells the workflow the private key of a host',

@@ -11,7 +11,7 @@ import {
   type ShareView,
 } from '../../client/index.js';
 import { searchAttributes } from '../../workflows/search-attributes.js';
-import { createRig, type Rig, type Steps } from '../support/workflows.js';
+import { createRig, placeOf, type Rig, type Steps } from '../support/workflows.js';
 
 /** Runs a story against the real workflows on a real Temporal, with steps that touch no cloud. */
 async function withClient<T>(
@@ -203,16 +203,17 @@ describe('what can be seen of a running operation', () => {
         }
       },
       {
-        formatVolume: async () => {
+        formatAndMount: async ({ shareId, volumeId }) => {
           steps.tries += 1;
           if (steps.tries === 1) throw new Error('host 10.254.0.5 does not answer');
           heartbeat({ state: 'formatting' });
           await steps.opened;
+          return { ...placeOf(shareId), volumeId };
         },
       },
     );
     const formats = seen.flatMap((progress) =>
-      progress.steps.filter(({ step }) => step === 'formatVolume'),
+      progress.steps.filter(({ step }) => step === 'formatAndMount'),
     );
     expect(formats.at(-1)).toMatchObject({
       operation: 'createShare',

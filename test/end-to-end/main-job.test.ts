@@ -130,7 +130,7 @@ test('after a reboot of the instance its shares are mounted, exported and intact
 
 test('a worker killed in the middle of a create loses nothing and doubles nothing', async () => {
   await create('e2e-crash', 'NFS', '--no-wait');
-  await untilStep('e2e-crash', 'formatVolume');
+  await untilStep('e2e-crash', 'formatAndMount');
   await story.environment.worker.kill9();
   expect((await hawser<ShareView>(`share show e2e-crash`)).status).toBe('creating');
   await story.environment.worker.start();

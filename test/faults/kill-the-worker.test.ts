@@ -40,7 +40,7 @@ const lives: Life[] = [
     shareNetwork: one,
     killedIn: {
       create: { step: 'ensureServerPort', held: { operation: 'port.create' } },
-      delete: { step: 'applyNfsExports', held: { operation: 'ssh.connect' } },
+      delete: { step: 'unexportAndUnmount', held: { operation: 'ssh.connect' } },
     },
   },
   {
@@ -49,7 +49,7 @@ const lives: Life[] = [
     shareNetwork: two,
     killedIn: {
       create: { step: 'ensureServer', held: { operation: 'server.create' } },
-      delete: { step: 'removeCifsShare', held: { operation: 'ssh.connect' } },
+      delete: { step: 'unexportAndUnmount', held: { operation: 'ssh.connect' } },
     },
   },
   {
@@ -75,7 +75,7 @@ const lives: Life[] = [
     protocol: 'NFS',
     shareNetwork: two,
     killedIn: {
-      create: { step: 'formatVolume', held: { operation: 'ssh.connect' } },
+      create: { step: 'formatAndMount', held: { operation: 'ssh.connect' } },
       delete: { step: 'deleteVolume', held: { operation: 'volume.delete' } },
     },
   },

@@ -99,6 +99,10 @@ const steps: Record<string, (one: Bench['steps']) => Promise<unknown>> = {
   renewFileSystem: (one) => one.renewFileSystem(share),
   thawFileSystem: (one) => one.thawFileSystem(share),
   mountShare: (one) => one.mountShare(share),
+  formatAndMount: (one) => one.formatAndMount(share),
+  mountAndExport: (one) => one.mountAndExport({ ...share, protocol: 'NFS', rules }),
+  mountAndExportByCifs: (one) => one.mountAndExport({ ...share, protocol: 'CIFS', rules }),
+  unexportAndUnmount: (one) => one.unexportAndUnmount({ ...share, protocol: 'NFS' }),
   inspectShare: (one) => one.inspectShare({ ...share, protocol: 'NFS', rules }),
   inspectCifsShare: (one) => one.inspectShare({ ...share, protocol: 'CIFS', rules }),
   inspectExistingShare: (one) =>
@@ -149,8 +153,12 @@ const line = fc.oneof(
   fc.json(),
 );
 
+const lines = fc.array(line, { maxLength: 6 }).map((some) => some.join('\n'));
+
 const output = fc.oneof(
-  { weight: 9, arbitrary: fc.array(line, { maxLength: 6 }).map((some) => some.join('\n')) },
+  { weight: 9, arbitrary: lines },
+  // Of two scripts, or of what takes itself for that.
+  { weight: 3, arbitrary: fc.array(lines, { maxLength: 3 }).map((some) => some.join('\0')) },
   {
     weight: 1,
     arbitrary: fc.constantFrom(

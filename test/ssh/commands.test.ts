@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -144,6 +145,20 @@ for (const { name, start, skip } of servers) {
       const error = await failure("trap '' TERM; while :; do sleep 0.1; done", { timeoutMs: 300 });
       expect(error).toMatchObject({ name: 'CommandTimedOut', answered: true });
       expect(performance.now() - started).toBeLessThan(8000);
+    });
+
+    test('whose caller has left goes on until it says something', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'hawser-test-left-'));
+      const left = new AbortController();
+      const script = `sleep 0.8; touch "$1/first"; printf '\\0'; touch "$1/second"`;
+      const command = { name: 'try-it', script, args: [folder], timeoutMs: 20_000 };
+      const waiting = pool.run(target.host, command, { signal: left.signal });
+      setTimeout(() => left.abort(), 300);
+      await expect(waiting).rejects.toThrow();
+      await expect.poll(() => readdirSync(folder)).toEqual(['first']);
+      await sleep(300);
+      expect(readdirSync(folder)).toEqual(['first']);
+      rmSync(folder, { recursive: true });
     });
 
     test('may write 4 MiB, and is stopped beyond', async () => {

@@ -170,6 +170,14 @@ const goodSteps: Steps = {
     exportName: 'x',
     fileSystem: 'ext4',
   }),
+  formatAndMount: async () => ({
+    volumeId: 'vol1',
+    path: '/shares/x',
+    exportName: 'x',
+    fileSystem: 'ext4',
+  }),
+  mountAndExport: async () => [{ path: '10.254.0.5:/shares/x', adminOnly: false }],
+  unexportAndUnmount: async () => {},
   findOtherMount: async () => null,
   unmountShare: async () => {},
   measureShare: async () => ({ sizeBytes: 2 ** 30, overheadBytes: 5e7, usedBytes: 4096 }),
@@ -199,8 +207,8 @@ const goodSteps: Steps = {
 };
 
 /** A step at work that stops when it is told to, as the real ones do. */
-export async function untilCancelled(): Promise<void> {
+export async function untilCancelled(): Promise<never> {
   const context = Context.current();
   const timer = setInterval(() => context.heartbeat(), 200);
-  await context.cancelled.finally(() => clearInterval(timer));
+  return context.cancelled.finally(() => clearInterval(timer));
 }

@@ -58,7 +58,7 @@ test.each([
   [
     ['mount'],
     true,
-    ['applyNfsExports', 'unmountShare', 'mountShare', 'applyNfsExports'],
+    ['unexportAndUnmount', 'mountShare', 'applyNfsExports'],
     [
       'a file system that was gone or read-only unmounted',
       'mounted again',
@@ -68,14 +68,7 @@ test.each([
   [
     ['device', 'mount'],
     true,
-    [
-      'requireVolume',
-      'applyNfsExports',
-      'unmountShare',
-      'attachVolume',
-      'mountShare',
-      'applyNfsExports',
-    ],
+    ['requireVolume', 'unexportAndUnmount', 'attachVolume', 'mountShare', 'applyNfsExports'],
     [
       'a file system that was gone or read-only unmounted',
       'volume vol1 attached again',
@@ -96,13 +89,12 @@ test.each([
   },
 );
 
-test('a CIFS share is taken out of Samba before it is unmounted', async () => {
+test('a CIFS share is closed, mounted and opened as such', async () => {
   const rig = await createRig(drifted(['device', 'mount'], true));
   await rig.run(async () => ensure(await makeShare(rig, { protocol: 'CIFS' })));
   expect(rig.calls.slice(1, -1)).toEqual([
     'requireVolume',
-    'removeCifsShare',
-    'unmountShare',
+    'unexportAndUnmount',
     'attachVolume',
     'mountShare',
     'applyCifsShare',
@@ -111,7 +103,7 @@ test('a CIFS share is taken out of Samba before it is unmounted', async () => {
 
 test.each([
   'requireVolume',
-  'unmountShare',
+  'unexportAndUnmount',
   'attachVolume',
   'mountShare',
   'applyNfsExports',
@@ -261,15 +253,14 @@ test('a share that is being made, deleted or was never whole has nothing to ensu
   let open = () => {};
   const gate = new Promise<void>((resolve) => (open = resolve));
   const rig = await createRig({
-    formatVolume: async () => {
+    formatAndMount: async () => {
       await gate;
       throw ApplicationFailure.nonRetryable('not blank', 'DeviceNotBlank');
     },
-    unmountShare: () => gate,
   });
   await rig.run(async () => {
     const share = await beginShare(rig);
-    await until(() => rig.calls.includes('formatVolume'));
+    await until(() => rig.calls.includes('formatAndMount'));
     expect((await refusal(ensure(share))).type).toBe('ShareBusy');
     open();
     await until(async () => (await share.view()).status === 'error');

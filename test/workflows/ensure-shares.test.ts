@@ -4,7 +4,7 @@ import type { ensureShares } from '../../workflows/ensure-shares.js';
 import { allowAccessUpdate, deleteShareUpdate } from '../../workflows/messages.js';
 import { serviceInstanceId, taskQueue, type EnsureReport } from '../../workflows/model.js';
 import { beginShare, makeShare, until, type StoryShare } from '../support/share-stories.js';
-import { createRig, type Rig } from '../support/workflows.js';
+import { createRig, placeOf, type Rig } from '../support/workflows.js';
 
 const run = async (rig: Rig, instanceId: string | null = null): Promise<EnsureReport> =>
   rig.client.workflow.execute<typeof ensureShares>('ensureShares', {
@@ -135,14 +135,15 @@ test('a share that is being made, changed or deleted is left alone', async () =>
   let held = '';
   let closing = '';
   const rig = await createRig({
-    formatVolume: async ({ shareId }) => {
+    formatAndMount: async ({ shareId, volumeId }) => {
       if (shareId === held) await gate;
+      return { ...placeOf(shareId), volumeId };
     },
     applyNfsExports: async ({ shareId, rules }) => {
       if (rules.length > 0) await gate;
       return [{ path: `10.254.0.5:/shares/${shareId}`, adminOnly: false }];
     },
-    unmountShare: async ({ shareId }) => {
+    unexportAndUnmount: async ({ shareId }) => {
       if (shareId === closing) await gate;
     },
   });
@@ -155,7 +156,7 @@ test('a share that is being made, changed or deleted is left alone', async () =>
       args: [{ id: 'r', to: '10.0.0.1', level: 'rw' }],
     });
     await deleted?.handle.executeUpdate(deleteShareUpdate);
-    for (const step of ['formatVolume', 'applyNfsExports', 'unmountShare']) {
+    for (const step of ['formatAndMount', 'applyNfsExports', 'unexportAndUnmount']) {
       await until(() => rig.calls.includes(step));
     }
     await listed(rig, 4);

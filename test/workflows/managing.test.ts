@@ -41,9 +41,10 @@ const undos = ['giveBackShare', 'restoreVolume'];
 const touching = [
   'deleteVolume',
   'detachVolume',
+  'unexportAndUnmount',
   'unmountShare',
   'removeCifsShare',
-  'formatVolume',
+  'formatAndMount',
 ];
 
 const sharesOn = async (client: HawserClient, { backend }: Rig) =>
@@ -541,12 +542,7 @@ test('a managed share is deleted like any other', async () => {
     await client.deleteShare(spec.id);
     await client.waitUntilDeleted(spec.id);
   });
-  expect(calls.slice(-4)).toEqual([
-    'applyNfsExports',
-    'unmountShare',
-    'detachVolume',
-    'deleteVolume',
-  ]);
+  expect(calls.slice(-3)).toEqual(['unexportAndUnmount', 'detachVolume', 'deleteVolume']);
 });
 
 /** With share servers: a share, and its instance's id. */
@@ -596,7 +592,7 @@ test('an unmanaged share is forgotten, untouched, and its instance stays for it'
     },
     {},
   );
-  expect(calls.filter((name) => touching.includes(name))).toEqual(['formatVolume']);
+  expect(calls.filter((name) => touching.includes(name))).toEqual(['formatAndMount']);
 });
 
 test('what a managed share has counts for those who join its instance', async () => {
@@ -675,7 +671,8 @@ test('a share that is created under the id of an unmanaged one leaves that alone
     },
     {},
   );
-  expect(calls.filter((name) => name === 'unmountShare')).toEqual([]);
+  const closing = ['unmountShare', 'unexportAndUnmount'];
+  expect(calls.filter((name) => closing.includes(name))).toEqual([]);
 });
 
 test('what is accepted while a share is ensured is not overtaken, and a delete behind it is refused', async () => {

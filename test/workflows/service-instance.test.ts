@@ -230,7 +230,7 @@ test('an instance with shares refuses to be deleted, an empty one goes', async (
 });
 
 test('a cancelled create undoes its steps before it ends', async () => {
-  const rig = await createRig({ formatVolume: untilCancelled });
+  const rig = await createRig({ formatAndMount: untilCancelled });
   await rig.run(async () => {
     const id = randomUUID();
     const handle = await rig.client.workflow.start<typeof createShare>('createShare', {
@@ -240,7 +240,7 @@ test('a cancelled create undoes its steps before it ends', async () => {
         { id, name: 'x', protocol: 'NFS', sizeGib: 1, shareNetwork: 'n', backend: rig.backend },
       ],
     });
-    while (!rig.calls.includes('formatVolume')) await new Promise((r) => setTimeout(r, 50));
+    while (!rig.calls.includes('formatAndMount')) await new Promise((r) => setTimeout(r, 50));
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
   });

@@ -42,7 +42,7 @@ test('a share begins with the files of a snapshot: its volume is as large, its f
     renew: { volumeId: 'vol1', sizeGib: 3 },
     mount: { volumeId: 'vol1', location: copied },
   });
-  expect(rig.calls).not.toContain('formatVolume');
+  expect(rig.calls).not.toContain('formatAndMount');
 });
 
 test('a share larger than its snapshot has a volume of its own size', async () => {

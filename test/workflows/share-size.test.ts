@@ -27,6 +27,10 @@ const broken = (message: string, type = 'VolumeFailed') =>
 /** A volume of a size of its own, and what the exports were last written with. */
 function cloudOf(volumeSizeGib = 1) {
   const seen = { volumeSizeGib, rules: [] as string[], closedAt: [] as number[] };
+  const exported = (rules: { to: string; level: string }[]) => {
+    seen.rules = rules.map(({ to, level }) => `${to} ${level}`);
+    return [{ path: '10.254.0.5:/shares/x', adminOnly: false }];
+  };
   const steps: Steps = {
     ensureVolume: async ({ sizeGib }) => {
       seen.volumeSizeGib = Math.max(sizeGib, volumeSizeGib);
@@ -37,10 +41,8 @@ function cloudOf(volumeSizeGib = 1) {
       seen.volumeSizeGib = sizeGib;
       return { volumeId, volumeSizeGib: sizeGib };
     },
-    applyNfsExports: async ({ rules }) => {
-      seen.rules = rules.map(({ to, level }) => `${to} ${level}`);
-      return [{ path: '10.254.0.5:/shares/x', adminOnly: false }];
-    },
+    applyNfsExports: async ({ rules }) => exported(rules),
+    mountAndExport: async ({ rules }) => exported(rules),
   };
   return { seen, steps };
 }
@@ -64,8 +66,7 @@ async function story(
 
 /** Side by side, in whichever order. */
 const looks = ['measureShare', 'settleVolume'];
-const opened = ['mountShare', 'applyNfsExports'];
-const intoService = ['settleVolume', 'attachVolume', ...opened];
+const intoService = ['settleVolume', 'attachVolume', 'mountAndExport'];
 
 test('what a share was extended or shrunk to counts for those who join its instance', async () => {
   const rig = await createRig(
@@ -109,13 +110,12 @@ describe('extending', () => {
     expect(seen.rules).toEqual(['10.0.0.1 rw']);
     expect(calls.slice(0, 2).toSorted()).toEqual(looks);
     expect(calls.slice(2)).toEqual([
-      'applyNfsExports',
-      'unmountShare',
+      'unexportAndUnmount',
       'detachVolume',
       'extendVolume',
       'attachVolume',
       'resizeFileSystem',
-      ...opened,
+      'mountAndExport',
     ]);
   });
 
@@ -133,13 +133,12 @@ describe('extending', () => {
   test.each([
     ['settleVolume', undefined],
     ['measureShare', undefined],
-    ['applyNfsExports', intoService],
-    ['unmountShare', intoService],
+    ['unexportAndUnmount', intoService],
     ['detachVolume', intoService],
     ['extendVolume', intoService],
     ['attachVolume', intoService],
     ['resizeFileSystem', intoService],
-    ['mountShare', intoService],
+    ['mountAndExport', intoService],
   ] as const)(
     'that fails at %s leaves the share in service, at a size that is true',
     async (at, undone) => {
@@ -162,22 +161,22 @@ describe('extending', () => {
         const view = await share.until('available');
         expect(view.error).toEqual({ type: 'VolumeFailed', message: `${at} broke` });
         expect(view.volumeSizeGib).toBe(seen.volumeSizeGib);
-        expect(view.sizeGib).toBe(at === 'mountShare' ? 2 : 1);
+        expect(view.sizeGib).toBe(at === 'mountAndExport' ? 2 : 1);
         expect(view.accessRules).toMatchObject([{ to: '10.0.0.1', state: 'active' }]);
         expect(seen.rules).toEqual(['10.0.0.1 rw']);
         // Where the volume grew before, only the rest is left to do.
-        if (at !== 'mountShare') {
+        if (at !== 'mountAndExport') {
           expect(await extend(share, 2)).toMatchObject({ sizeGib: 2, error: null });
         }
       });
       if (!undone) {
         // Nothing was touched before the repeat.
-        const before = calls.slice(0, calls.indexOf('applyNfsExports'));
+        const before = calls.slice(0, calls.indexOf('unexportAndUnmount'));
         expect(looks).toEqual(expect.arrayContaining(before));
         return;
       }
       const failedAt = calls.indexOf(at);
-      const last = at === 'mountShare' ? calls.lastIndexOf(at) - 2 : failedAt + 1;
+      const last = at === 'mountAndExport' ? calls.lastIndexOf(at) - 2 : failedAt + 1;
       expect(calls.slice(last, last + undone.length)).toEqual(undone);
     },
   );
@@ -191,16 +190,9 @@ describe('extending', () => {
         resizeFileSystem: async () => {
           if (!mountable) throw broken('no room for the journal', 'CommandFailed');
         },
-        mountShare: async ({ location }) => {
+        mountAndExport: async () => {
           if (!mountable) throw broken('wrong fs type', 'CommandFailed');
-          return (
-            location ?? {
-              volumeId: 'vol1',
-              path: '/s',
-              exportName: 's',
-              fileSystem: 'ext4' as const,
-            }
-          );
+          return [];
         },
       },
       async (share) => {
@@ -252,7 +244,7 @@ describe('extending', () => {
       expect(await share.until('available')).toMatchObject({ sizeGib: grownGib, volumeSizeGib: 2 });
     });
     expect(seen.rules).toEqual(['10.0.0.1 rw']);
-    expect(rig.calls.slice(-5)).toEqual([...intoService, 'measureShare']);
+    expect(rig.calls.slice(-4)).toEqual([...intoService, 'measureShare']);
   });
 
   test('that was ended from outside may have left the share out of service, and says so', async () => {
@@ -399,11 +391,10 @@ describe('shrinking', () => {
     expect(seen.rules).toEqual(['10.0.0.1 rw']);
     expect(calls.slice(0, 2).toSorted()).toEqual(looks);
     expect(calls.slice(2)).toEqual([
-      'applyNfsExports',
-      'unmountShare',
+      'unexportAndUnmount',
       'attachVolume',
       'resizeFileSystem',
-      ...opened,
+      'mountAndExport',
     ]);
   });
 
@@ -448,7 +439,7 @@ describe('shrinking', () => {
       2,
     );
     expect(seen.rules).toEqual(['10.0.0.1 rw']);
-    expect(calls.slice(-5)).toEqual([...intoService, 'measureShare']);
+    expect(calls.slice(-4)).toEqual([...intoService, 'measureShare']);
   });
 });
 

@@ -14,7 +14,7 @@ import {
   type ShareView,
 } from '../../workflows/model.js';
 import { create, instanceView, refusal, requestFor } from '../support/share-stories.js';
-import { createRig, untilCancelled, type Rig } from '../support/workflows.js';
+import { createRig, placeOf, untilCancelled, type Rig } from '../support/workflows.js';
 
 const handleOf = (rig: Rig, id: string) => rig.client.workflow.getHandle(shareWorkflowId(id));
 
@@ -78,8 +78,7 @@ test.each([
   ['ensureVolume', ['deleteVolume']],
   ['attachVolume', undoOfAttach],
   ['applyCifsShare', undoOfAttach],
-  ['formatVolume', undoOfAttach],
-  ['mountShare', ['removeCifsShare', 'unmountShare', 'detachVolume', 'deleteVolume']],
+  ['formatAndMount', ['removeCifsShare', 'unmountShare', 'detachVolume', 'deleteVolume']],
 ] as const)('a create that fails at %s undoes what was done, last first', async (step, undone) => {
   const rig = await createRig({
     [step]: async () => {
@@ -100,7 +99,7 @@ test.each([
 
 test('an undo that fails is reported with what was left, and the others still run', async () => {
   const rig = await createRig({
-    formatVolume: async () => {
+    formatAndMount: async () => {
       throw ApplicationFailure.nonRetryable('not blank', 'DeviceNotBlank');
     },
     detachVolume: async () => {
@@ -121,7 +120,12 @@ test('an undo that fails is reported with what was left, and the others still ru
 test('access rules are refused when malformed, doubled, unknown or too early', async () => {
   let open = () => {};
   const gate = new Promise<void>((resolve) => (open = resolve));
-  const rig = await createRig({ formatVolume: () => gate });
+  const rig = await createRig({
+    formatAndMount: async ({ shareId, volumeId }) => {
+      await gate;
+      return { ...placeOf(shareId), volumeId };
+    },
+  });
   await rig.run(async () => {
     const request = requestFor(rig);
     await create(rig, request);
@@ -229,11 +233,11 @@ test.each([
   ['at its next try', false],
   ['when it is deleted', true],
 ])('a share whose create was ended from outside is cleaned up %s', async (_when, deleted) => {
-  const rig = await createRig({ formatVolume: untilCancelled });
+  const rig = await createRig({ formatAndMount: untilCancelled });
   await rig.run(async () => {
     const request = requestFor(rig);
     await create(rig, request);
-    while (!rig.calls.includes('formatVolume')) await new Promise((r) => setTimeout(r, 50));
+    while (!rig.calls.includes('formatAndMount')) await new Promise((r) => setTimeout(r, 50));
     await rig.client.workflow.getHandle(`createShare-${request.id}-1`).terminate();
     const view = await until(rig, request.id, 'error');
     expect(view).toMatchObject({
@@ -254,10 +258,9 @@ test.each([
     }
     expect((await instanceView(rig)).shares).toEqual([]);
   });
-  expect(rig.calls.slice(-5)).toEqual([
+  expect(rig.calls.slice(-4)).toEqual([
     'findOtherMount',
-    'applyNfsExports',
-    'unmountShare',
+    'unexportAndUnmount',
     'detachVolume',
     'deleteVolume',
   ]);
@@ -300,7 +303,7 @@ test.each([
 
 test('a volume is not detached when its file system could not be unmounted', async () => {
   const rig = await createRig({
-    mountShare: async () => {
+    formatAndMount: async () => {
       throw ApplicationFailure.nonRetryable('bad superblock', 'CommandFailed');
     },
     unmountShare: async () => {

@@ -240,7 +240,7 @@ test('a snapshot is not deleted while it is being taken, and not taken of a shar
     open();
     await taken;
   });
-  const rig = await createRig({ formatVolume: broken('not blank') });
+  const rig = await createRig({ formatAndMount: broken('not blank') });
   await rig.run(async () => {
     const share = await makeShare(rig, {}, 'error');
     expect((await refusalOf(take(share))).type).toBe('ShareNotAvailable');
@@ -248,13 +248,13 @@ test('a snapshot is not deleted while it is being taken, and not taken of a shar
 });
 
 test("a share on no volume of Cinder's has no snapshots", async () => {
-  const mountShare = async () => ({
+  const formatAndMount = async () => ({
     volumeId: null,
     path: '/srv/old',
     exportName: 'old',
     fileSystem: 'ext4' as const,
   });
-  await withShare({ mountShare }, async (share) => {
+  await withShare({ formatAndMount }, async (share) => {
     const failure = await refusalOf(take(share));
     expect(failure).toMatchObject({ type: 'ShareNotAvailable' });
     expect(failure.message).toContain('volume');
