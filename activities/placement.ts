@@ -4,11 +4,13 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   type Client,
+  type WorkflowUpdateHandle,
 } from '@temporalio/client';
 import { joinUpdate, leaveSignal, type JoinResult, type Leaving } from '../workflows/messages.js';
 import {
   commonInstanceId,
   equals,
+  isSettled,
   serviceInstanceWorkflowId,
   shareWorkflowId,
   taskQueue,
@@ -28,9 +30,17 @@ interface Place {
   shareId: string;
 }
 
-/** How soon, and how seldom at last, it is looked whether what was signalled is done, in milliseconds. */
+/** How soon, and how seldom at last, it is looked at an instance, in milliseconds. */
 const SOON_MS = 20;
 const SELDOM_MS = 1000;
+
+async function lookUntil(so: () => Promise<boolean>): Promise<void> {
+  for (let pauseMs = SOON_MS; !(await so()); pauseMs = Math.min(pauseMs * 2, SELDOM_MS)) {
+    await sleep(pauseMs);
+  }
+}
+
+type JoinAnswer = JoinResult | { later: true };
 
 /** Speaks to the workflows of service instances on behalf of shares. */
 export function createPlacementActivities(backends: Backends, temporal: Client) {
@@ -43,17 +53,38 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
   }: Place & { shareNetwork: ShareNetwork | null; sizeGib?: number }): Promise<JoinResult> => {
     const backend = backends(backendName);
     refuseTooLarge(backend, shareId, sizeGib);
-    const operation = startOfInstance(backend, { instanceId, shareNetwork });
     // Whoever watches the share can follow the instance's own steps.
     reportProgress({ instanceId });
-    const update = await refusalAsIs(
+    return askUntilReady(async () =>
       temporal.workflow.startUpdateWithStart(joinUpdate, {
-        startWorkflowOperation: operation,
+        startWorkflowOperation: startOfInstance(backend, { instanceId, shareNetwork }),
         waitForStage: 'ACCEPTED',
-        args: [{ shareId, sizeGib }],
+        args: [{ shareId, sizeGib, asksAgain: true }],
       }),
     );
-    return Promise.race([refusalAsIs(update.result()), Context.current().cancelled]);
+  };
+
+  const askUntilReady = async (
+    ask: () => Promise<WorkflowUpdateHandle<JoinAnswer>>,
+  ): Promise<JoinResult> => {
+    for (;;) {
+      const update = await refusalAsIs(ask());
+      const { cancelled } = Context.current();
+      const answer = await Promise.race([refusalAsIs(update.result()), cancelled]);
+      if (!('later' in answer)) return answer;
+      await lookUntil(async () => isReady(update));
+    }
+  };
+
+  /** Throws the reason for which the instance could not be set up. */
+  const isReady = async ({ workflowId, workflowRunId }: WorkflowUpdateHandle<unknown>) => {
+    const handle = temporal.workflow.getHandle(workflowId, workflowRunId);
+    const { status, memo } = await handle.describe().catch(gone);
+    const view = memo?.['view'] as ServiceInstanceView | undefined;
+    if (status.name === 'FAILED' && view?.error) {
+      throw ApplicationFailure.nonRetryable(view.error.message, view.error.type);
+    }
+    return status.name !== 'RUNNING' || (view !== undefined && isSettled(view.status));
   };
 
   /** What the instance's workflow tells of it; undefined when it does not run any more. */
@@ -72,11 +103,10 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }
     // Whoever looks at the instance when this has ended shall find it without the share.
-    let pauseMs = SOON_MS;
-    while ((await viewOf(handle.workflowId))?.shares.includes(leaving.shareId)) {
-      await sleep(pauseMs);
-      pauseMs = Math.min(pauseMs * 2, SELDOM_MS);
-    }
+    await lookUntil(async () => {
+      const view = await viewOf(handle.workflowId);
+      return !view?.shares.includes(leaving.shareId);
+    });
   };
 
   return {
@@ -115,8 +145,11 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       const view = await viewOf(handle.workflowId);
       if (view?.backend !== name) throw noInstance(instanceId, name);
       const network = view.shareNetwork;
-      const joined = await refusalAsIs(
-        handle.executeUpdate(joinUpdate, { args: [{ shareId, managing: true }] }),
+      const joined = await askUntilReady(async () =>
+        handle.startUpdate(joinUpdate, {
+          waitForStage: 'ACCEPTED',
+          args: [{ shareId, managing: true, asksAgain: true }],
+        }),
       );
       return {
         ...joined,

@@ -18,8 +18,6 @@ const promptly = {
   // It would read them from the database two or three times a request, in case that somebody just added one; ours are there from
   // the beginning.
   'system.forceSearchAttributesCacheRefreshOnRead': false,
-  // All shares of a new instance wait for it in an update each. The server's default of ten has the others ask again and again.
-  'history.maxInFlightUpdates': 100,
 };
 
 /** Written to disk at checkpoints instead of several times a transaction; what the server has said outlives its own death. */

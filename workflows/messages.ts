@@ -90,11 +90,19 @@ export const placedSignal = defineSignal<[ServiceInstance]>('placed');
 
 export type JoinResult = { instance: ServiceInstance } | { full: true };
 
-/** A share asks for a place; answered when the instance is active. Harmless to repeat. */
-export const joinUpdate = defineUpdate<
-  JoinResult,
-  [{ shareId: string; sizeGib?: number; managing?: boolean }]
->('join');
+export interface Joining {
+  shareId: string;
+  sizeGib?: number;
+  managing?: boolean;
+  /** Takes `later` for an answer, and asks again once the instance `isSettled`. */
+  asksAgain?: true;
+}
+
+/**
+ * A share asks for a place; answered when the instance is active. Temporal has no more than ten updates under way at a
+ * workflow by default: when a few wait already, others have their place, but are told `later`. Harmless to repeat.
+ */
+export const joinUpdate = defineUpdate<JoinResult | { later: true }, [Joining]>('join');
 
 /** A share tells its instance what size it has now: the next one that wants to join is counted with that. */
 export const shareSizedSignal = defineSignal<[{ shareId: string; sizeGib: number }]>('shareSized');

@@ -270,6 +270,10 @@ export interface ServiceInstance extends InstanceHost {
 export type ServiceInstanceStatus =
   'creating' | 'active' | 'rebooting' | 'deleting' | 'error' | 'deleted';
 
+/** Whether whoever waits for an instance can be told how it is. */
+export const isSettled = (status: ServiceInstanceStatus): boolean =>
+  status !== 'creating' && status !== 'rebooting';
+
 /** A service instance as people see it: the memo `view` of its entity workflow. */
 export interface ServiceInstanceView {
   id: string;

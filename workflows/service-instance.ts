@@ -27,10 +27,15 @@ import {
   leaveSignal,
   leaveUpdate,
   shareSizedSignal,
-  type JoinResult,
   type Leaving,
 } from './messages.js';
-import type { Problem, ServiceInstance, ServiceInstanceView, ShareNetwork } from './model.js';
+import {
+  isSettled,
+  type Problem,
+  type ServiceInstance,
+  type ServiceInstanceView,
+  type ShareNetwork,
+} from './model.js';
 import { getCommonServer } from './get-common-server.js';
 import { handleInstanceRetrying } from './instance-retrying.js';
 import { endedFromOutside, failureOf, nothingUndone, problemOf } from './problem.js';
@@ -43,6 +48,10 @@ const { reportImageRequirements } = proxyActivities<ReadinessActivities>({
   // A person waits for this answer: a dead instance is said to be dead, not tried for hours.
   scheduleToCloseTimeout: '90s',
 });
+
+/** How many who want to join it are answered as soon as it is ready, of those that would ask again. */
+const heldJoins = 4;
+const full = { full: true } as const;
 
 /** What of the configuration rules an instance's life; fixed when it is set up. */
 export interface ServiceInstanceOptions {
@@ -230,27 +239,30 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     return foundDead();
   };
 
-  const settled = () => view.status !== 'creating' && view.status !== 'rebooting';
+  const settled = () => isSettled(view.status);
+  let waiting = 0;
 
   setHandler(
     joinUpdate,
-    async ({ shareId, sizeGib = 0, managing = false }): Promise<JoinResult> => {
+    async ({ shareId, sizeGib = 0, managing = false, asksAgain = false }) => {
       if (!shareNetwork && view.status === 'error') await lookAgain();
       const dead = !view.shares.includes(shareId) && (await isDead());
       requireStaying(shareId);
       // A share that is there already, or has no other place to go to, gets to know why it can't be.
       if (dead && (managing || !shareNetwork) && view.error) throw failureOf(view.error);
-      if (dead) return { full: true };
+      if (dead) return full;
       if (!view.shares.includes(shareId)) {
         // What is to be deleted, now or at its next try, takes nobody in; not even after a reboot that succeeded.
         const closed = shareNetwork !== null && (view.status === 'error' || Boolean(view.retry));
-        const full = view.shares.length >= view.maxShares || tooLarge(sizeGib);
-        if (closed || full) return { full: true };
+        if (closed || view.shares.length >= view.maxShares || tooLarge(sizeGib)) return full;
         view.shares.push(shareId);
         state.sizes = { ...state.sizes, [shareId]: sizeGib };
         publish();
       }
+      if (asksAgain && !settled() && waiting >= heldJoins) return { later: true };
+      waiting += 1;
       await CancellationScope.nonCancellable(() => condition(settled));
+      waiting -= 1;
       if (state.instance && view.status === 'active') return { instance: state.instance };
       letGoOf(shareId);
       throw failureOf(

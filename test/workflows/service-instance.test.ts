@@ -46,6 +46,48 @@ test('shares that come at once wait for one instance, and the next one takes ove
   expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(2);
 });
 
+/** More than Temporal's ten updates under way at one workflow. */
+const crowd = (rig: Rig) => Array.from({ length: 14 }, () => runCreate(rig));
+
+test('a crowd of shares has its places at once, and is told when the instance is ready', async () => {
+  let ready = () => {};
+  const rig = await createRig({
+    waitForServer: () => new Promise((resolve) => (ready = resolve)),
+  });
+  await rig.run(async () => {
+    const made = Promise.all(crowd(rig));
+    await expect.poll(async () => (await sharesOn(rig)).length).toBe(14);
+    await expect.poll(() => rig.calls).toContain('waitForServer');
+    ready();
+    const instances = (await made).map(({ instance }) => instance.instanceId);
+    expect(new Set(instances)).toEqual(new Set([`${rig.backend}-s1-0`]));
+  });
+  expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(1);
+});
+
+test('a crowd of shares fails with the instance that it waits for, which is tried once', async () => {
+  let fail = () => {};
+  const rig = await createRig({
+    waitForServer: () =>
+      new Promise((_, reject) => {
+        fail = () => reject(ApplicationFailure.nonRetryable('no luck', 'ServerFailed'));
+      }),
+  });
+  await rig.run(async () => {
+    const made = Promise.allSettled(crowd(rig));
+    await expect.poll(async () => (await sharesOn(rig)).length).toBe(14);
+    await expect.poll(() => rig.calls).toContain('waitForServer');
+    fail();
+    const reasons = (await made).map((one) => one.status === 'rejected' && (one.reason as unknown));
+    for (const reason of reasons) {
+      if (!(reason instanceof WorkflowFailedError))
+        throw new Error('a share was made', { cause: reason });
+      expect(rootCause(reason.cause)).toBe('no luck');
+    }
+  });
+  expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(1);
+});
+
 test('more shares than a worker has slots for steps wait for an instance, which is set up all the same', async () => {
   const rig = await createRig({}, {}, 2);
   await rig.run(async () => {
