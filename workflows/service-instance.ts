@@ -6,6 +6,7 @@ import {
   condition,
   executeChild,
   makeContinueAsNewFunc,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -52,6 +53,11 @@ const { reportImageRequirements } = proxyActivities<ReadinessActivities>({
 /** How many who want to join it are answered as soon as it is ready, of those that would ask again. */
 const heldJoins = 4;
 const full = { full: true } as const;
+/**
+ * With so many events it continues as new. After the death of a worker another one reads the histories of all instances
+ * again, half a millisecond an event, and their shares wait for it; Temporal itself would let them grow to thousands.
+ */
+const enoughEvents = 400;
 
 /** What of the configuration rules an instance's life; fixed when it is set up. */
 export interface ServiceInstanceOptions {
@@ -100,6 +106,11 @@ export async function serviceInstance(input: ServiceInstanceEntityInput): Promis
 async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> {
   const { instanceId, backend, shareNetwork, options } = input;
   const state = input.state ?? newInstance(input);
+  const enough = patched('short-histories') ? enoughEvents : Infinity;
+  const historyGrew = () => {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    return continueAsNewSuggested || historyLength >= enough;
+  };
   const { view } = state;
   const unmanagedShares = () => view.unmanagedShares ?? [];
   const inUse = () => view.shares.length > 0 || unmanagedShares().length > 0;
@@ -409,7 +420,6 @@ async function liveAsInstance(input: ServiceInstanceEntityInput): Promise<void> 
     if (problem.type !== 'UndoIncomplete') throw failureOf(problem);
   }
 
-  const historyGrew = () => workflowInfo().continueAsNewSuggested;
   while (view.status !== 'deleted' && !retrying.forgotten()) {
     if (inUse()) {
       await condition(() => !inUse() || historyGrew() || retrying.forgotten());

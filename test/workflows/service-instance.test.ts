@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure, rootCause } from '@temporalio/common';
 import { WorkflowFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { deleteInstanceUpdate } from '../../workflows/messages.js';
+import { checkImageUpdate, deleteInstanceUpdate } from '../../workflows/messages.js';
 import {
   serviceInstanceId,
   serviceInstanceWorkflowId,
@@ -44,6 +44,24 @@ test('shares that come at once wait for one instance, and the next one takes ove
     expect(ids).toEqual([`${rig.backend}-s1-0`, `${rig.backend}-s1-0`, `${rig.backend}-s1-1`]);
   });
   expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(2);
+});
+
+test('an instance continues as new before its history is long, and keeps its shares and its server', async () => {
+  const rig = await createRig();
+  await rig.run(async () => {
+    const { instance } = await runCreate(rig);
+    const runs = async () => (await instanceHandle(rig).describe()).runId;
+    const first = await runs();
+    for (let asked = 0; (await runs()) === first; asked += 1) {
+      if (asked > 100) throw new Error('it went on for more than 100 requests');
+      await instanceHandle(rig).executeUpdate(checkImageUpdate);
+    }
+    expect(await sharesOn(rig)).toHaveLength(1);
+    expect((await runCreate(rig)).instance).toEqual(instance);
+    expect(await sharesOn(rig)).toHaveLength(2);
+    expect((await instanceHandle(rig).describe()).historyLength).toBeLessThan(100);
+  });
+  expect(rig.calls.filter((name) => name === 'ensureServer')).toHaveLength(1);
 });
 
 /** More than Temporal's ten updates under way at one workflow. */
