@@ -18,10 +18,20 @@ export function isAlive({ pid, startTime }: OwnedProcess): boolean {
   return fields?.[19] === startTime && fields[0] !== 'Z';
 }
 
-/** Kills every process of the session that `leader` started, even when the leader is gone. */
-export async function endSession(leader: OwnedProcess): Promise<void> {
+/**
+ * Kills every process of the session that `leader` started, even when the leader is gone; with `graceMs` they are asked to
+ * end first.
+ */
+export async function endSession(leader: OwnedProcess, graceMs = 0): Promise<void> {
   const now = identify(leader.pid);
   if (now && now.startTime !== leader.startTime) return;
+  if (graceMs > 0) {
+    for (const pid of sessionMembers(leader.pid)) kill(pid, 'SIGTERM');
+    for (let waitedMs = 0; waitedMs < graceMs; waitedMs += 20) {
+      if (sessionMembers(leader.pid).length === 0) return;
+      await sleep(20);
+    }
+  }
   for (;;) {
     const members = sessionMembers(leader.pid);
     if (members.length === 0) return;

@@ -79,6 +79,20 @@ test('a connection can break between the parts of a command, which ends there', 
   expect([await isThere('one'), await isThere('two')]).toEqual([true, false]);
 });
 
+test('a command that ends with its connection may tidy up behind it', async () => {
+  const tidy = bench.onHost(
+    host,
+    `touch "$r/tmp/scratch"; trap 'rm "$r/tmp/scratch"' EXIT; touch "$r/tmp/begun"; sleep 20; touch "$r/tmp/ended"`,
+  );
+  const outcome = expect(tidy).rejects.toThrow('broke during look');
+  await expect.poll(() => isThere('begun')).toBe(true);
+  await rig.planFault(look, { reset: true });
+  await expect(touch('other')).rejects.toThrow('broke during look');
+  await outcome;
+  await expect.poll(() => isThere('scratch')).toBe(false);
+  expect(await isThere('ended')).toBe(false);
+});
+
 test('a command can be held before it runs, and its answer after it ran', async () => {
   for (const after of [false, true]) {
     const file = `held-${after}`;

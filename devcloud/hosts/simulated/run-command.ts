@@ -4,6 +4,9 @@ import type { ServerChannel } from 'ssh2';
 import { identify, endSession, type OwnedProcess } from '../processes.js';
 import { joinWatched, type RunningCommand, type Watching } from '../commands/watched-command.js';
 
+/** For what a script does at its end, also when it is ended: it dies of its closed output on a real host. */
+const GRACE_MS = 500;
+
 export interface CommandPlace extends Watching {
   /** What starts a shell there. */
   shell: string[];
@@ -43,6 +46,6 @@ export function runCommand(command: string, channel: ServerChannel, place: Comma
   child.on('error', (error) => channel.stderr.write(`${error.message}\n`));
   channel.on('close', () => {
     const goesOn = fate.lost || place.outlivesConnection();
-    if (!over && leader && !goesOn) void endSession(leader);
+    if (!over && leader && !goesOn) void endSession(leader, GRACE_MS);
   });
 }
