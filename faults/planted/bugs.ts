@@ -107,7 +107,7 @@ export const bugs: Bug[] = [
     file: 'activities/scripts/format-volume.sh',
     find: '# 0: something is there; 2: nothing; 8: several things\nstatus=0',
     replace: '"mkfs.$fstype" -q -L "$label" -m "$reserved" -E nodiscard "$device"\nexit\nstatus=0',
-    cells: ['createShare-nfs/ssh format-volume-and-mount-share/crash-after'],
+    cells: ['createShare-nfs/ssh format-volume-and-mount-share/ssh-dropped-between'],
   },
   {
     name: 'an opening that was not answered is believed',
