@@ -73,7 +73,8 @@ export function createEnsuringActivities(temporal: Client) {
       instanceId: string;
     }): Promise<InstanceHealth | { notNow: string } | null> {
       const workflowId = serviceInstanceWorkflowId(instanceId);
-      const asked = temporal.workflow.getHandle(workflowId).executeUpdate(ensureInstanceUpdate);
+      const handle = temporal.workflow.getHandle(workflowId);
+      const asked = handle.executeUpdate(ensureInstanceUpdate, { updateId: ownUpdateId() });
       asked.catch(() => undefined);
       try {
         return await Promise.race([asked, Context.current().cancelled]);
@@ -94,7 +95,10 @@ export function createEnsuringActivities(temporal: Client) {
       ...request
     }: EnsureRequest & { shareId: string }): Promise<ShareOutcome> {
       const handle = temporal.workflow.getHandle(shareWorkflowId(shareId));
-      const asked = handle.executeUpdate(ensureShareUpdate, { args: [request] });
+      const asked = handle.executeUpdate(ensureShareUpdate, {
+        args: [request],
+        updateId: ownUpdateId(),
+      });
       // Nobody waits for it when we stop waiting.
       asked.catch(() => undefined);
       try {
@@ -113,6 +117,12 @@ export function createEnsuringActivities(temporal: Client) {
       }
     },
   };
+}
+
+/** Each attempt of a step asks the same: it gets the answer to an earlier one's request, and is not refused because of it. */
+function ownUpdateId(): string {
+  const { activityId, workflowExecution } = Context.current().info;
+  return `${workflowExecution?.runId}-${activityId}`;
 }
 
 /** It ended, or it continued as new while it was asked: then it is asked again. */

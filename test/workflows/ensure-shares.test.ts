@@ -1,8 +1,15 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
+import { createEnsuringActivities } from '../../activities/ensuring.js';
 import type { ensureShares } from '../../workflows/ensure-shares.js';
 import { allowAccessUpdate, deleteShareUpdate } from '../../workflows/messages.js';
-import { serviceInstanceId, taskQueue, type EnsureReport } from '../../workflows/model.js';
+import {
+  serviceInstanceId,
+  taskQueue,
+  type EnsureReport,
+  type ShareOutcome,
+} from '../../workflows/model.js';
 import { beginShare, makeShare, until, type StoryShare } from '../support/share-stories.js';
 import { createRig, placeOf, type Rig } from '../support/workflows.js';
 
@@ -128,6 +135,38 @@ test('a dead instance fails its own shares at once and delays nobody, and all co
     expect(await statuses()).toEqual(Array(4).fill('available'));
   });
 }, 120_000);
+
+test('a step that is repeated while its share still looks gets the answer to its first request', async () => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const rig = await createRig({
+    inspectShare: async () => {
+      await gate;
+      return { drift: [], mounted: true };
+    },
+  });
+  await rig.run(async () => {
+    const [share] = await makeShares(rig, 1);
+    const { ensureOneShare } = createEnsuringActivities(rig.client);
+    const attemptOf = async (activityId: string): Promise<ShareOutcome> =>
+      new MockActivityEnvironment({
+        activityId,
+        workflowExecution: { workflowId: 'ensureShares', runId: rig.backend },
+      }).run(ensureOneShare, {
+        shareId: share?.id ?? '',
+        whenBusy: 'refuse' as const,
+        instanceProblem: null,
+      });
+    const first = attemptOf('1');
+    await until(() => rig.calls.includes('inspectShare'));
+    expect((await attemptOf('2')).result).toBe('skipped');
+    const second = attemptOf('1');
+    open();
+    expect((await first).result).toBe('healthy');
+    expect((await second).result).toBe('healthy');
+  });
+  expect(rig.calls.filter((name) => name === 'inspectShare')).toHaveLength(1);
+});
 
 test('a share that is being made, changed or deleted is left alone', async () => {
   let open = () => {};
