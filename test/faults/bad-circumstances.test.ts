@@ -154,8 +154,8 @@ test.each(['volume', 'both'] as const)(
 
 test.each([
   ['it is asked whether the server exists', { operation: 'server.show' }, 0, 'server'],
-  ['it is unmounted', { operation: 'server.show' }, 2, 'both'],
-  ['it is unmounted', { operation: 'server.show' }, 2, 'volume'],
+  ['it is closed', { operation: 'server.show' }, 1, 'both'],
+  ['it is closed', { operation: 'server.show' }, 1, 'volume'],
   ['its volume is detached', { operation: 'volume.detach' }, 0, 'server'],
   ['its volume is deleted', { operation: 'volume.delete' }, 0, 'both'],
 ] as [string, object, number, Loss][])(
