@@ -147,16 +147,17 @@ test('a step that is repeated while its share still looks gets the answer to its
   });
   await rig.run(async () => {
     const [share] = await makeShares(rig, 1);
-    const { ensureOneShare } = createEnsuringActivities(rig.client);
+    const steps = createEnsuringActivities(rig.client);
+    const request = {
+      shareId: share?.id ?? '',
+      whenBusy: 'refuse',
+      instanceProblem: null,
+    } as const;
     const attemptOf = async (activityId: string): Promise<ShareOutcome> =>
       new MockActivityEnvironment({
         activityId,
         workflowExecution: { workflowId: 'ensureShares', runId: rig.backend },
-      }).run(ensureOneShare, {
-        shareId: share?.id ?? '',
-        whenBusy: 'refuse' as const,
-        instanceProblem: null,
-      });
+      }).run(async () => steps.ensureOneShare(request));
     const first = attemptOf('1');
     await until(() => rig.calls.includes('inspectShare'));
     expect((await attemptOf('2')).result).toBe('skipped');
