@@ -9,7 +9,7 @@ await_device "$device" "$wait"
 
 # Before anything is written: somebody else's file system stays as it is.
 mounted=$(top_mount SOURCE "$root$path")
-if [[ -n $mounted && $(readlink -f "$mounted") != $(readlink -f "$device") ]]; then
+if [[ -n $mounted ]] && ! is_from "$mounted" "$device"; then
   echo "$path holds another file system ($mounted); unmount it first" >&2
   exit 65
 fi

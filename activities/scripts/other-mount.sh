@@ -6,14 +6,11 @@ path=$1 disk=$root/dev/disk/by-id/virtio-${2:-}
 
 source=$(top_mount SOURCE "$root$path")
 [[ -n $source ]] || exit 0
-if [[ -n ${2:-} && -e $disk ]]; then
-  [[ $(readlink -f "$source") != $(readlink -f "$disk") ]] || exit 0
+! is_from "$source" "$disk" || exit 0
+if [[ -e $disk ]]; then
   ! findmnt --source "$disk" --mountpoint "$root$path" >/dev/null || {
     echo "$path is covered by another file system ($source); unmount that first" >&2
     exit 75
   }
-elif [[ $source == /* && ! -e ${source%%\[*} ]]; then
-  # A mount outlives its device: this one's was taken off before.
-  exit 0
 fi
 echo "$source"

@@ -22,13 +22,7 @@ release_nfs() {
 is_ours() {
   local top
   top=$(top_mount SOURCE "$root$path")
-  [[ -n $top ]] || return
-  [[ -n $serial ]] || return 0
-  if [[ -e $disk ]]; then
-    [[ $(readlink -f "$top") == $(readlink -f "$disk") ]]
-  else
-    [[ $top == /* && ! -e ${top%%\[*} ]]
-  fi
+  [[ -n $top ]] && { [[ -z $serial ]] || is_from "$top" "$disk"; }
 }
 
 # What is mounted there from another disk is left alone.
