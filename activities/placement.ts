@@ -6,7 +6,13 @@ import {
   type Client,
   type WorkflowUpdateHandle,
 } from '@temporalio/client';
-import { joinUpdate, leaveSignal, type JoinResult, type Leaving } from '../workflows/messages.js';
+import {
+  joinUpdate,
+  leaveSignal,
+  type JoinAnswer,
+  type JoinResult,
+  type Leaving,
+} from '../workflows/messages.js';
 import {
   commonInstanceId,
   equals,
@@ -40,8 +46,6 @@ async function lookUntil(so: () => Promise<boolean>): Promise<void> {
   }
 }
 
-type JoinAnswer = JoinResult | { later: true };
-
 /** Speaks to the workflows of service instances on behalf of shares. */
 export function createPlacementActivities(backends: Backends, temporal: Client) {
   const join = async ({
@@ -57,6 +61,7 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
     reportProgress({ instanceId });
     return askUntilReady(async () =>
       temporal.workflow.startUpdateWithStart(joinUpdate, {
+        // Temporal's client takes one of them for one call only.
         startWorkflowOperation: startOfInstance(backend, { instanceId, shareNetwork }),
         waitForStage: 'ACCEPTED',
         args: [{ shareId, sizeGib, asksAgain: true }],
@@ -78,20 +83,23 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
 
   /** Throws the reason for which the instance could not be set up. */
   const isReady = async ({ workflowId, workflowRunId }: WorkflowUpdateHandle<unknown>) => {
-    const handle = temporal.workflow.getHandle(workflowId, workflowRunId);
-    const { status, memo } = await handle.describe().catch(gone);
-    const view = memo?.['view'] as ServiceInstanceView | undefined;
-    if (status.name === 'FAILED' && view?.error) {
+    const { status, view } = await lookAt(workflowId, workflowRunId);
+    if (status === 'FAILED' && view?.error) {
       throw ApplicationFailure.nonRetryable(view.error.message, view.error.type);
     }
-    return status.name !== 'RUNNING' || (view !== undefined && isSettled(view.status));
+    return status !== 'RUNNING' || (view !== undefined && isSettled(view.status));
+  };
+
+  const lookAt = async (workflowId: string, runId?: string) => {
+    const handle = temporal.workflow.getHandle(workflowId, runId);
+    const { status, memo } = await handle.describe().catch(gone);
+    return { status: status.name, view: memo?.['view'] as ServiceInstanceView | undefined };
   };
 
   /** What the instance's workflow tells of it; undefined when it does not run any more. */
   const viewOf = async (workflowId: string): Promise<ServiceInstanceView | undefined> => {
-    const { status, memo } = await temporal.workflow.getHandle(workflowId).describe().catch(gone);
-    if (status.name !== 'RUNNING') return undefined;
-    return memo?.['view'] as ServiceInstanceView | undefined;
+    const { status, view } = await lookAt(workflowId);
+    return status === 'RUNNING' ? view : undefined;
   };
 
   const leave = async ({ instanceId, ...leaving }: Place & Leaving): Promise<void> => {

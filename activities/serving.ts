@@ -36,7 +36,6 @@ export function createServingActivities(backends: Backends) {
      */
     async mountAndExport({
       protocol,
-      volumeId,
       ...share
     }: Served & Pick<ShareExport, 'rules'> & { volumeId: string }): Promise<ExportLocation[]> {
       const { host } = share;
@@ -44,7 +43,7 @@ export function createServingActivities(backends: Backends) {
       return runInTurn(
         backends,
         host,
-        mounting(backend, { ...share, volumeId }),
+        mounting(backend, share),
         protocol === 'CIFS' ? cifsExport(backend, share) : nfsExport(backend, share),
       );
     },
@@ -55,7 +54,6 @@ export function createServingActivities(backends: Backends) {
      */
     async unexportAndUnmount({
       protocol,
-      volumeId,
       forGood,
       ...share
     }: Served & { volumeId?: string; forGood?: true }): Promise<void> {
@@ -68,7 +66,7 @@ export function createServingActivities(backends: Backends) {
         protocol === 'CIFS'
           ? cifsRemoval(backend, share)
           : nfsExport(backend, { ...share, rules: [] }),
-        unmounting(backend, { ...share, ...(volumeId !== undefined && { volumeId }) }),
+        unmounting(backend, share),
       );
     },
   };

@@ -90,11 +90,14 @@ export const placedSignal = defineSignal<[ServiceInstance]>('placed');
 
 export type JoinResult = { instance: ServiceInstance } | { full: true };
 
+/** `later`: it has its place, and asks again once the instance `isSettled`. */
+export type JoinAnswer = JoinResult | { later: true };
+
 export interface Joining {
   shareId: string;
   sizeGib?: number;
   managing?: boolean;
-  /** Takes `later` for an answer, and asks again once the instance `isSettled`. */
+  /** Takes `later` for an answer. */
   asksAgain?: true;
 }
 
@@ -102,7 +105,7 @@ export interface Joining {
  * A share asks for a place; answered when the instance is active. Temporal has no more than ten updates under way at a
  * workflow by default: when a few wait already, others have their place, but are told `later`. Harmless to repeat.
  */
-export const joinUpdate = defineUpdate<JoinResult | { later: true }, [Joining]>('join');
+export const joinUpdate = defineUpdate<JoinAnswer, [Joining]>('join');
 
 /** A share tells its instance what size it has now: the next one that wants to join is counted with that. */
 export const shareSizedSignal = defineSignal<[{ shareId: string; sizeGib: number }]>('shareSized');

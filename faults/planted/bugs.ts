@@ -66,9 +66,8 @@ export const bugs: Bug[] = [
   {
     name: 'a closing that was not answered is believed',
     file: 'activities/serving.ts',
-    find: 'unmounting(backend, { ...share, ...(volumeId !== undefined && { volumeId }) }),\n      )',
-    replace:
-      'unmounting(backend, { ...share, ...(volumeId !== undefined && { volumeId }) }),\n      ).catch(() => undefined)',
+    find: 'unmounting(backend, share),\n      )',
+    replace: 'unmounting(backend, share),\n      ).catch(() => undefined)',
     cells: ['deleteShare-cifs/ssh remove-cifs-share-and-unmount-share/ssh-dropped-before'],
   },
   {
