@@ -28,6 +28,12 @@ interface Exit {
   signal: string | undefined;
 }
 
+interface Session {
+  channel: ssh2.ClientChannel;
+  /** Filled in when the command ends. */
+  exit: Exit;
+}
+
 type Interrupt = (error: Error) => void;
 
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
@@ -46,13 +52,13 @@ export async function execute(execution: Execution): Promise<Output> {
   const watch = watchOver(execution);
   const opening = openSession(execution);
   try {
-    const channel = await Promise.race([opening, watch.interrupted]);
-    return await Promise.race([converse(channel, execution, watch.interrupt), watch.interrupted]);
+    const session = await Promise.race([opening, watch.interrupted]);
+    return await Promise.race([converse(session, execution, watch.interrupt), watch.interrupted]);
   } finally {
     watch.clear();
     // Also when it opens only after we have left.
     opening.then(
-      (channel) => channel.close(),
+      ({ channel }) => channel.close(),
       () => undefined,
     );
   }
@@ -84,10 +90,18 @@ function watchOver({ client, address, command, signal }: Execution) {
   return { interrupted, interrupt, clear };
 }
 
-async function openSession({ client, address }: Execution): Promise<ssh2.ClientChannel> {
+async function openSession({ client, address }: Execution): Promise<Session> {
   try {
     return await new Promise((resolve, reject) => {
-      client.exec(REMOTE_COMMAND, (error, channel) => (error ? reject(error) : resolve(channel)));
+      client.exec(REMOTE_COMMAND, (error, channel) => {
+        if (error) return reject(error);
+        const exit: Exit = { code: undefined, signal: undefined };
+        // Heard from here on: a command may end in the same breath in which it began.
+        channel.on('exit', (code: number | null, signal?: string) =>
+          Object.assign(exit, { code, signal }),
+        );
+        resolve({ channel, exit });
+      });
     });
   } catch (cause) {
     throw new HostUnreachable({ address, cause });
@@ -95,7 +109,7 @@ async function openSession({ client, address }: Execution): Promise<ssh2.ClientC
 }
 
 async function converse(
-  channel: ssh2.ClientChannel,
+  { channel, exit }: Session,
   { address, command, input }: Execution,
   interrupt: Interrupt,
 ): Promise<Output> {
@@ -106,10 +120,6 @@ async function converse(
   );
   const stdout = collect(channel);
   const stderr = collect(channel.stderr);
-  const exit: Exit = { code: undefined, signal: undefined };
-  channel.on('exit', (code: number | null, signal?: string) =>
-    Object.assign(exit, { code, signal }),
-  );
   // A command that reads nothing breaks the pipe; its exit code tells why.
   channel.on('error', () => undefined);
   channel.end(input);
