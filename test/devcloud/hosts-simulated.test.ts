@@ -361,6 +361,27 @@ describe('disks and file systems of a simulated host', () => {
     await output(client, 'mountpoint -q $r/shares/s; umount $r/shares/s');
   });
 
+  it('get a disk whose plugging was cut off, and boot with it', async () => {
+    const disk = await volume(folder, volumeId, 1);
+    await hosts.attachVolume('one', disk);
+    const machine = dirname((await output(client, 'echo $SIMULATED_ROOT')).trim());
+    const [name = ''] = await readdir(join(machine, 'kernel/disks'));
+    const cutOff = async () => {
+      await rm(join(machine, 'root/dev/disk/by-id/virtio-5f0c3b52-7d9e-4c1a-9'));
+      await rm(join(machine, 'kernel/disks', name));
+    };
+    await cutOff();
+    await hosts.attachVolume('one', disk);
+    expect(await output(client, 'ls $r/dev/disk/by-id; ls $r/dev | grep vd')).toBe(
+      `virtio-5f0c3b52-7d9e-4c1a-9\n${name}\n`,
+    );
+
+    await cutOff();
+    await hosts.rebootServer('one', 'hard');
+    client = await login(hosts, onePort);
+    expect(await output(client, `readlink ${device}`)).toBe(`../../${name}\n`);
+  });
+
   it('complete a mount whose command was killed between its steps', async () => {
     await mountedVolume();
     const root = (await output(client, 'echo $SIMULATED_ROOT')).trim();

@@ -1,4 +1,14 @@
-import { link, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing } from '../../is-missing.js';
 import type { VolumeFile } from '../hosts.js';
@@ -17,15 +27,19 @@ export class Disks {
     this.#kernel = kernel;
   }
 
+  /** The link by its id comes last: without it a plugging was cut off, and is done again. */
   async plug(volume: VolumeFile): Promise<void> {
-    if ((await this.nameOf(volume.id)) !== undefined) return;
-    const name = await this.#freeName();
-    await link(volume.file, join(this.#root, 'dev', name));
+    const byId = join(this.#root, 'dev/disk/by-id', linkName(volume.id));
+    if (await lstat(byId).catch(ifMissing(undefined))) return;
+    const name = (await this.nameOf(volume.id)) ?? (await this.#freeName());
+    const device = join(this.#root, 'dev', name);
+    await rm(device, { force: true });
+    await link(volume.file, device);
     await mkdir(join(this.#root, 'sys/block', name), { recursive: true });
     await writeFile(join(this.#root, 'sys/block', name, 'serial'), serial(volume.id));
     await writeFile(join(this.#kernel, 'disks', name), `${volume.id}\n${volume.file}\n`);
     await this.measure(volume.id);
-    await symlink(`../../${name}`, join(this.#root, 'dev/disk/by-id', linkName(volume.id)));
+    await symlink(`../../${name}`, byId);
   }
 
   /** Names change from boot to boot on real machines too: nothing may rely on them. */
