@@ -120,7 +120,7 @@ export async function runCell(
       findings.push({ outcome: 'stuck', text: `it did not end within ${limitMs / 1000} s` });
       giveUp.abort(new Error('the cell took too long'));
     }
-    if (!(await comesToRest(place))) {
+    if (!(await operationEnds(place, scenario)) || !(await comesToRest(place))) {
       findings.push({ outcome: 'stuck', text: 'Hawser came to no rest' });
     }
     if (killed) resumptionMs = await resumption(place, killed.killedAt);
@@ -229,8 +229,23 @@ async function strikes(
   }
 }
 
+const restMs = 20_000;
+
 const comesToRest = ({ bench, lane }: Place): Promise<boolean> =>
-  untilAtRest(() => entitiesOf(bench, lane), 20_000 * bench.patience);
+  untilAtRest(() => entitiesOf(bench, lane), restMs * bench.patience);
+
+/** No share and no instance names what is asked of a backend as a whole; it goes on when its caller lost sight of it. */
+async function operationEnds({ bench, lane }: Place, scenario: Scenario): Promise<boolean> {
+  const workflowId = scenario.workflowId?.(lane.name);
+  if (workflowId === undefined) return true;
+  const operation = bench.hawser.temporal.workflow.getHandle(workflowId);
+  const deadline = Date.now() + restMs * bench.patience;
+  while ((await operation.describe()).status.name === 'RUNNING') {
+    if (Date.now() > deadline) return false;
+    await sleep(100);
+  }
+  return true;
+}
 
 /** Until the first call of the new worker in this lane. */
 async function resumption({ bench, lane }: Place, killedAt: number): Promise<number | undefined> {
