@@ -1,14 +1,10 @@
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSshServer } from '../../devcloud/hosts/commands/ssh-server.js';
 import { encodeCommand } from '../../ssh/command.js';
 import { CommandFailed, CommandTimedOut, InvalidCommand, OutputTooLong } from '../../ssh/errors.js';
-import { generateHostKey } from '../../ssh/host-key.js';
 import { type Command, type Output, SshPool } from '../../ssh/pool.js';
 import { Ssh2Host, type TestHost, haveSshd, startSshd } from './ssh-hosts.js';
 
@@ -186,43 +182,6 @@ for (const { name, start, skip } of servers) {
     }
   });
 }
-
-test('a command that ends in the same breath in which it began has ended, and not lost its connection', async () => {
-  const [hostKey, login] = [generateHostKey(), generateHostKey()];
-  const ssh = createSshServer({
-    hostKey: hostKey.privateKey,
-    authorizedKeys: [login.publicKey],
-    run: (_command, channel) => {
-      channel.resume();
-      channel.exit(7);
-      channel.end();
-    },
-  });
-  const inner = createServer((socket) => ssh.injectSocket(socket)).listen(0, '127.0.0.1');
-  await once(inner, 'listening');
-  // All that the host says within 50 ms arrives at once.
-  const outer = createServer((client) => {
-    const host = connect((inner.address() as AddressInfo).port, '127.0.0.1');
-    client.pipe(host);
-    const said: Buffer[] = [];
-    host.on('data', (chunk) => {
-      if (said.push(chunk) === 1) setTimeout(() => client.write(Buffer.concat(said.splice(0))), 50);
-    });
-    for (const socket of [client, host]) socket.on('error', () => undefined);
-    client.on('close', () => host.destroy());
-  }).listen(0, '127.0.0.1');
-  await once(outer, 'listening');
-  const pool = new SshPool({ user: 'manila', privateKey: login.privateKey });
-  const { port } = outer.address() as AddressInfo;
-  const host = { address: '127.0.0.1', port, hostKey: hostKey.publicKey };
-  const command = { name: 'try-it', script: 'exit 7', args: [], timeoutMs: 5000 };
-  await expect(pool.run(host, command)).rejects.toMatchObject({
-    name: 'CommandFailed',
-    exitCode: 7,
-  });
-  pool.close();
-  for (const server of [outer, inner]) server.close();
-});
 
 describe('the text that a host’s shell parses', () => {
   test('is the same for all commands', async () => {

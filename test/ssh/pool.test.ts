@@ -56,6 +56,20 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+type Hand = (said: Buffer, pass: (data: Buffer) => void, by: 'caller' | 'host') => void;
+
+/** `target` behind a relay, which hands on what is said as it is told. */
+async function relayed(hand: Hand): Promise<Host> {
+  const relay = createServer((near) => {
+    const far = connect(target.host.port ?? 0, '127.0.0.1');
+    far.on('error', () => undefined);
+    near.on('data', (said) => hand(said, (data) => far.write(data), 'caller'));
+    far.on('data', (said) => hand(said, (data) => near.write(data), 'host'));
+    near.on('close', () => far.destroy());
+  });
+  return { ...target.host, port: await listen(relay) };
+}
+
 beforeEach(async () => {
   target = await Ssh2Host.start();
 });
@@ -325,14 +339,7 @@ describe('a connection that breaks in the middle of a command', () => {
 
   test('does so when the host falls silent', async () => {
     let frozen = false;
-    const relay = createServer((near) => {
-      const far = connect(target.host.port ?? 0, '127.0.0.1');
-      far.on('error', () => undefined);
-      near.on('data', (data) => frozen || far.write(data));
-      far.on('data', (data) => frozen || near.write(data));
-      near.on('close', () => far.destroy());
-    });
-    const host = { ...target.host, port: await listen(relay) };
+    const host = await relayed((said, pass) => frozen || pass(said));
     const pool = open({ keepAliveMs: 50 });
     const lost = failure(run(pool, 'sleep 10', { host }));
     await expect.poll(() => target.runningSessions).toBe(1);
@@ -342,6 +349,21 @@ describe('a connection that breaks in the middle of a command', () => {
     expect(error.message).toContain('Keepalive timeout');
     frozen = false;
     expect((await run(pool, 'echo back', { host })).stdout).toBe('back\n');
+  });
+});
+
+describe('a host that ends a command at once', () => {
+  test('is heard, also when the end comes in the same breath as the beginning', async () => {
+    target.habit = 'ends at once with 7';
+    const breath: Buffer[] = [];
+    const host = await relayed((said, pass, by) => {
+      if (by === 'caller') return pass(said);
+      if (breath.push(said) === 1) setTimeout(() => pass(Buffer.concat(breath.splice(0))), 50);
+    });
+    await expect(run(open(), 'exit 7', { host })).rejects.toMatchObject({
+      name: 'CommandFailed',
+      exitCode: 7,
+    });
   });
 });
 

@@ -35,7 +35,8 @@ function makeHome(): { dir: string; env: Record<string, string> } {
 }
 
 /** What happens when a session is asked to run a command. */
-export type SessionHabit = 'runs it' | 'refuses' | 'never ends' | 'ends without an exit code';
+export type SessionHabit =
+  'runs it' | 'refuses' | 'never ends' | 'ends at once with 7' | 'ends without an exit code';
 
 /** ssh2's own server. */
 export class Ssh2Host implements TestHost {
@@ -114,8 +115,11 @@ export class Ssh2Host implements TestHost {
 
   #execute(command: string, channel: ssh2.ServerChannel): void {
     if (this.habit === 'never ends') return;
-    if (this.habit === 'runs it') this.#run(command, channel);
-    else channel.end('half an ans');
+    if (this.habit === 'runs it') return this.#run(command, channel);
+    if (this.habit === 'ends without an exit code') return void channel.end('half an ans');
+    channel.resume();
+    channel.exit(7);
+    channel.end();
   }
 
   #run(command: string, channel: ssh2.ServerChannel): void {
