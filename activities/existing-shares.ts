@@ -48,8 +48,15 @@ const MAX_ANSWER_LENGTH = 512 * 1024;
 /** File systems that were mounted and exported before Hawser, on their service instance. */
 export function createExistingShareActivities(backends: Backends) {
   const inspect = hostScript(backends, 'inspect-existing-share', 60_000, 'superblock', 'top-mount');
-  const takeOver = hostScript(backends, 'take-over-share', 60_000, 'fstab-line', 'replace');
-  const giveBack = hostScript(backends, 'give-back-share', 60_000, 'replace');
+  const takeOver = hostScript(
+    backends,
+    'take-over-share',
+    60_000,
+    'exports',
+    'fstab-line',
+    'replace',
+  );
+  const giveBack = hostScript(backends, 'give-back-share', 60_000, 'exports', 'replace');
   const release = hostScript(backends, 'release-share', 60_000, 'replace');
 
   return {

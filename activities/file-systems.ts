@@ -44,7 +44,7 @@ const mountScript = scriptOf(
   'replace',
   'top-mount',
 );
-const unmountScript = scriptOf('unmount-share', 120_000, 'replace', 'top-mount');
+const unmountScript = scriptOf('unmount-share', 120_000, 'exports', 'replace', 'top-mount');
 
 /** The file systems of shares on their service instance. */
 export function createFileSystemActivities(backends: Backends) {

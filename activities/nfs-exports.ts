@@ -35,7 +35,7 @@ interface Going {
   forGood?: true;
 }
 
-const applyScript = scriptOf('apply-nfs-exports', 60_000);
+const applyScript = scriptOf('apply-nfs-exports', 60_000, 'exports');
 
 /** NFS exports: one file per share under /etc/exports.d. */
 export function createNfsExportActivities(backends: Backends) {

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import {
@@ -72,7 +73,7 @@ function clientOn(machine: ClientMachine, directory: string): Omit<TenantClient,
 }
 
 function shareClientOn(machine: ClientMachine, directory: string, user?: SmbUser): ShareClient {
-  const inside = insideOf(machine);
+  const inside = twiceWhenRefused(insideOf(machine));
   const commandsFor = (location: string) => commands(location, user);
   const write = async (location: string, name: string, sizeBytes: number) => {
     const sent = join(directory, 'sent');
@@ -141,6 +142,19 @@ function insideOf({ command }: ClientMachine): (argv: string[]) => Promise<strin
       const said = z.object({ stdout: z.string(), stderr: z.string() }).safeParse(error);
       const words = said.success ? `${said.data.stdout}${said.data.stderr}`.trim() : String(error);
       throw new Error(`${argv[0]}: ${words}`, { cause: error });
+    }
+  };
+}
+
+/** An NFS server refuses a mount when it happens to read its exports anew between two of the steps that a mount takes it. */
+function twiceWhenRefused(inside: ReturnType<typeof insideOf>): typeof inside {
+  return async (argv) => {
+    try {
+      return await inside(argv);
+    } catch (error) {
+      if (!String(error).includes('MNT3ERR_ACCES')) throw error;
+      await sleep(500);
+      return inside(argv);
     }
   };
 }

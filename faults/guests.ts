@@ -55,7 +55,7 @@ export const linesOf = (file: string, text: string): string[] =>
  * did not end.
  */
 export function isKeptLock(name: string, fstab: string): boolean {
-  if (/^hawser-(fstab|resize-.*)$/.test(name)) return true;
+  if (/^hawser-(exports|fstab|resize-.*)$/.test(name)) return true;
   const share = /^hawser-freeze-(.*?)(\.lock)?$/.exec(name)?.[1];
   if (share === undefined) return false;
   const marks = [...fstab.matchAll(/x-hawser\.share=([^,\s]+)/g)].map(([, id]) => id);

@@ -20,7 +20,7 @@ else
 fi
 # What was denied must stay denied, even if the power fails now.
 sync "$root/etc/exports.d"
-exportfs -r
+reload_exports
 
 exportfs -s | while read -r exported client; do
   [[ $exported == "$root$path" ]] || continue

@@ -35,7 +35,7 @@ else
   done
   sync "$root/etc" "$root/etc/exports.d"
   # It also fails for lines beside the share's, which were there before; so what is in force is looked at.
-  exportfs -r 2>/dev/null || :
+  reload_exports 2>/dev/null || :
   in_force=$(exportfs -s | while read -r exported client; do
     [[ ${exported#"$root"} != "$path" ]] || echo "$client"
   done)

@@ -55,4 +55,4 @@ while [[ $# -ge 2 ]]; do
   fi
   shift 2
 done
-[[ -z $clients$taken ]] || exportfs -r
+[[ -z $clients$taken ]] || reload_exports

@@ -39,7 +39,7 @@ while is_ours; do
   printf -v device '%02x:%02x' "$major" "$minor"
   for ((tries = 0; tries < 20; tries++)); do
     ! umount "$root$path" 2>/dev/null || continue 2
-    exportfs -f
+    forget_exports
     release_nfs "$device"
     sleep 0.5
   done

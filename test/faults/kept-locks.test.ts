@@ -8,6 +8,7 @@ const fstab = [
 
 test.each([
   ['hawser-fstab', true],
+  ['hawser-exports', true],
   ['hawser-resize-1bd4cc8a-2a24-4a68-a', true],
   ['hawser-freeze-a', true],
   ['hawser-freeze-a.lock', true],
