@@ -57,7 +57,7 @@ export function createFileSystemActivities(backends: Backends) {
     'await-device',
     'superblock',
   );
-  const renew = hostScript(backends, 'renew-file-system', 1_500_000, 'await-device', 'superblock');
+  const renew = hostScript(backends, 'renew-file-system', 43_200_000, 'await-device', 'superblock');
   const freeze = hostScript(backends, 'freeze-file-system', 120_000);
   const thaw = hostScript(backends, 'thaw-file-system', 60_000);
 

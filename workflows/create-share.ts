@@ -15,7 +15,13 @@ import type { PlacementActivities } from '../activities/placement.js';
 import type { ServingActivities } from '../activities/serving.js';
 import type { ShareHelperActivities } from '../activities/share-helpers.js';
 import type { VolumeSnapshotActivities } from '../activities/volume-snapshots.js';
-import { cloudCall, cloudWait, entityCall, remoteCommand } from './activity-options.js';
+import {
+  cloudCall,
+  cloudWait,
+  entityCall,
+  longCommand,
+  remoteCommand,
+} from './activity-options.js';
 import { bothOrNeither } from './both-or-neither.js';
 import { placedSignal } from './messages.js';
 import {
@@ -38,8 +44,9 @@ const { joinServiceInstance, leaveServiceInstance } =
 const { ensureVolume, deleteVolume } = proxyActivities<BlockStorageActivities>(cloudWait);
 const { attachVolume, detachVolume } = proxyActivities<ComputeActivities>(cloudWait);
 const { findVolumeSnapshot } = proxyActivities<VolumeSnapshotActivities>(cloudCall);
-const { formatVolume, renewFileSystem, mountShare, unmountShare } =
+const { formatVolume, mountShare, unmountShare } =
   proxyActivities<FileSystemActivities>(remoteCommand);
+const { renewFileSystem } = proxyActivities<FileSystemActivities>(longCommand);
 const { formatAndMount } = proxyActivities<ServingActivities>(remoteCommand);
 const { applyNfsExports } = proxyActivities<NfsExportActivities>(remoteCommand);
 const { applyCifsShare, removeCifsShare } = proxyActivities<CifsExportActivities>(remoteCommand);

@@ -7,6 +7,22 @@ device=$root/dev/disk/by-id/virtio-$1 label=$2 gib=$3 reserved=$4 wait=$5
 
 await_device "$device" "$wait"
 
+mkdir --parents "$root/run/lock"
+# An attempt whose connection was lost may still be at work.
+exec 9>"$root/run/lock/hawser-resize-$1"
+flock 9
+log=$(mktemp)
+trap 'rm --force "$log"' EXIT
+
+# Not to a connection that may be lost: who writes to one ends in the middle.
+logged() {
+  "$@" >"$log" 2>&1 || {
+    local status=$?
+    cat "$log" >&2
+    return "$status"
+  }
+}
+
 found=$(blkid --probe --output export "$device") || [[ $? == 2 || $? == 8 ]]
 type='' known=''
 while IFS='=' read -r key value; do
@@ -31,10 +47,10 @@ if mounted=$(findmnt --noheadings --output TARGET --source "$device"); then
 fi
 
 status=0
-e2fsck -f -y "$device" >&2 || status=$?
+logged e2fsck -f -y "$device" || status=$?
 # From 4 on something is wrong still.
 ((status < 4)) || exit 75
-tune2fs -U random "$device" >&2
+logged tune2fs -U random "$device"
 
 read_superblock "$device"
 wanted=$((gib << 30))
@@ -46,7 +62,8 @@ if ((block_count * block_size > wanted)); then
     exit
   fi
 fi
-resize2fs "$device" "${gib}G" >&2
-tune2fs -m "$reserved" "$device" >&2
-tune2fs -L "$label" "$device" >&2
+# In a session of its own: interrupted in the middle it would leave a broken file system.
+logged setsid resize2fs "$device" "${gib}G"
+logged tune2fs -m "$reserved" "$device"
+logged tune2fs -L "$label" "$device"
 echo "ready $type"

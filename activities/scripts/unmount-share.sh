@@ -6,14 +6,18 @@ share=$1 path=$2 serial=${3:-}
 disk=$root/dev/disk/by-id/virtio-$serial
 fstab=$root/etc/fstab
 
-# The NFS server holds what clients have open after the export is gone; their leases on it are ended.
+# The NFS server holds what clients have open after the export is gone. Since Linux 6.9 it lets go of this file system alone.
 release_nfs() {
+  { echo "$root$path" >"$root/proc/fs/nfsd/unlock_filesystem"; } 2>/dev/null || :
+}
+
+# Before, a client is forgotten whole who has something open here, with its locks on other shares.
+forget_clients() {
   local nfsd=$root/proc/fs/nfsd device=$1 client
   [[ -d $nfsd/clients ]] || return 0
-  { echo "$root$path" >"$nfsd/unlock_filesystem"; } 2>/dev/null || :
   for client in "$nfsd"/clients/*/; do
     if grep --quiet --fixed-strings "superblock: \"$device:" "$client/states" 2>/dev/null; then
-      echo expire >"$client/ctl"
+      { echo expire >"$client/ctl"; } 2>/dev/null || :
     fi
   done
 }
@@ -40,7 +44,8 @@ while is_ours; do
   for ((tries = 0; tries < 20; tries++)); do
     ! umount "$root$path" 2>/dev/null || continue 2
     forget_exports
-    release_nfs "$device"
+    release_nfs
+    ((tries == 0)) || forget_clients "$device"
     sleep 0.5
   done
   echo "$path is busy: $(fuser --verbose --mount "$root$path" 2>&1 | tr '\n' ' ')" >&2

@@ -7,6 +7,7 @@ import {
   attachShare,
   bootInstance,
   failureOf,
+  leaveResizeAtWork,
   startActivityRig,
   type ActivityRig,
   type Bench,
@@ -155,6 +156,13 @@ test('a boot mounts the source, and not a copy that still has its UUID, whicheve
   );
   expect(mounted).toBe('source\n');
   await bench.steps.renewFileSystem({ ...copy, sizeGib: 3 });
+});
+
+test('a renewal that was cut off is waited for by a repeat', async () => {
+  const atWork = await leaveResizeAtWork(bench, host, copy.volumeId);
+  expect(await atWork()).toBe(true);
+  await bench.steps.renewFileSystem({ ...copy, sizeGib: 3 });
+  expect(await atWork()).toBe(false);
 });
 
 test('a copy that is mounted is left alone, and where it is mounted is said', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newLocation } from '../../activities/share-paths.js';
 import type { Access } from '../../activities/nfs-exports.js';
@@ -123,6 +124,25 @@ describe('NFS', () => {
     const left = await files();
     expect(both.filter((file) => !left.includes(file))).toHaveLength(1);
     await apply([], other);
+  });
+
+  test('a reading that failed, as when a file goes meanwhile, is done once more, and its last words are told', async () => {
+    const library = new URL('../../activities/scripts/lib/exports.sh', import.meta.url);
+    const readings = async (failing: number) =>
+      bench.onHost(
+        host,
+        `root=$r fails=$1 count=0
+        exportfs() { ((++count > fails)) || { echo "reading $count" >&2; return 1; }; }
+        ${readFileSync(library, 'utf8')}
+        failed=no
+        reload_exports 2>"$r/tmp/words" || failed=yes
+        echo "$count $failed $(<"$r/tmp/words")"
+        rm "$r/tmp/words"`,
+        String(failing),
+      );
+    expect(await readings(0)).toBe('1 no \n');
+    expect(await readings(1)).toBe('2 no \n');
+    expect(await readings(9)).toBe('2 yes reading 2\n');
   });
 
   test('several shares are exported at once', async () => {

@@ -3,6 +3,7 @@ import type { InstanceHost } from '../../workflows/model.js';
 import {
   bootInstance,
   failureOf,
+  leaveResizeAtWork,
   mountShare,
   startActivityRig,
   type ActivityRig,
@@ -160,14 +161,10 @@ describe('what is used', () => {
 
 test('a resize that was cut off is waited for, by a repeat and before mounting', async () => {
   await bench.steps.unmountShare(on);
-  const lock = '"$r/run/lock/hawser-resize-$1"';
-  const hold = `mkdir -p "$r/run/lock"; setsid flock ${lock} sh -c 'touch "$0"; sleep 3; rm "$0"' "$r/tmp/held" >/dev/null 2>&1 &
-    until [[ -e $r/tmp/held ]]; do sleep 0.05; done`;
-  const held = () => bench.onHost(host, 'ls "$r/tmp/held" 2>/dev/null || true');
   for (const step of [() => resize(1), () => bench.steps.mountShare(on)]) {
-    await bench.onHost(host, hold, serial());
-    expect(await held()).not.toBe('');
+    const atWork = await leaveResizeAtWork(bench, host, on.volumeId);
+    expect(await atWork()).toBe(true);
     await step();
-    expect(await held()).toBe('');
+    expect(await atWork()).toBe(false);
   }
 });

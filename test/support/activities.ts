@@ -142,6 +142,19 @@ export async function mountShare(bench: Bench, host: InstanceHost, shareId: stri
   await bench.steps.mountShare({ host, ...share });
 }
 
+/** As if a resize that lost its connection were at work on a volume for three seconds; answers whether it still is. */
+export async function leaveResizeAtWork(
+  bench: Bench,
+  host: InstanceHost,
+  volumeId: string,
+): Promise<() => Promise<boolean>> {
+  const hold = `mkdir -p "$r/run/lock"
+    setsid flock "$r/run/lock/hawser-resize-$1" sh -c 'touch "$0"; sleep 3; rm "$0"' "$r/tmp/held" >/dev/null 2>&1 &
+    until [[ -e $r/tmp/held ]]; do sleep 0.05; done`;
+  await bench.onHost(host, hold, volumeId.slice(0, 20));
+  return async () => (await bench.onHost(host, 'ls "$r/tmp/held" 2>/dev/null || true')) !== '';
+}
+
 /** A file's tests leave more behind than a new project may have. */
 async function liftQuotas({ control }: TestCloud): Promise<void> {
   const kinds = ['network', 'subnet', 'port', 'router', 'security_group', 'security_group_rule'];

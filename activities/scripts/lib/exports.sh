@@ -5,19 +5,17 @@
 # reload_exports: exports what the files say. One reading serves all who asked before it began, so that many at once are one a
 # second.
 reload_exports() {
-  local asked begun latest=0 waits
+  local asked begun latest=0
   asked=$(centiseconds_up)
   mkdir --parents "$root/run/lock"
   {
     flock 8
     read -r latest <&8 || :
     ((${latest:-0} <= asked)) || return 0
-    for ((waits = 0; waits < 10; waits++)); do
-      mark_is_ahead || break
-      sleep 0.1
-    done
+    await_mark
     begun=$(centiseconds_up)
-    exportfs -r || return
+    # A file that goes while they are read is a mistake to it.
+    exportfs -r 2>/dev/null || { await_mark && exportfs -r; } || return
     echo "$begun" >"$root/run/lock/hawser-exports"
   } 8<>"$root/run/lock/hawser-exports"
 }
@@ -29,6 +27,14 @@ forget_exports() {
     flock 8
     mark_is_ahead || exportfs -f
   } 8<>"$root/run/lock/hawser-exports"
+}
+
+await_mark() {
+  local waits
+  for ((waits = 0; waits < 10; waits++)); do
+    mark_is_ahead || break
+    sleep 0.1
+  done
 }
 
 mark_is_ahead() {
