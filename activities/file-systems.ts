@@ -55,9 +55,17 @@ export function createFileSystemActivities(backends: Backends) {
     'resize-file-system',
     43_200_000,
     'await-device',
+    'resizing',
     'superblock',
   );
-  const renew = hostScript(backends, 'renew-file-system', 43_200_000, 'await-device', 'superblock');
+  const renew = hostScript(
+    backends,
+    'renew-file-system',
+    43_200_000,
+    'await-device',
+    'resizing',
+    'superblock',
+  );
   const freeze = hostScript(backends, 'freeze-file-system', 120_000);
   const thaw = hostScript(backends, 'thaw-file-system', 60_000);
 

@@ -8,7 +8,8 @@ const textOf = (file: string): string =>
   readFileSync(new URL(`./scripts/${file}.sh`, import.meta.url), 'utf8');
 
 /** Functions that scripts share, of `activities/scripts/lib`. */
-type Library = 'await-device' | 'exports' | 'fstab-line' | 'replace' | 'superblock' | 'top-mount';
+type Library =
+  'await-device' | 'exports' | 'fstab-line' | 'replace' | 'resizing' | 'superblock' | 'top-mount';
 
 /** A script of `activities/scripts` after the libraries that it calls, run as root. */
 interface Script {

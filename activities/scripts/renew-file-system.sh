@@ -7,21 +7,7 @@ device=$root/dev/disk/by-id/virtio-$1 label=$2 gib=$3 reserved=$4 wait=$5
 
 await_device "$device" "$wait"
 
-mkdir --parents "$root/run/lock"
-# An attempt whose connection was lost may still be at work.
-exec 9>"$root/run/lock/hawser-resize-$1"
-flock 9
-log=$(mktemp)
-trap 'rm --force "$log"' EXIT
-
-# Not to a connection that may be lost: who writes to one ends in the middle.
-logged() {
-  "$@" >"$log" 2>&1 || {
-    local status=$?
-    cat "$log" >&2
-    return "$status"
-  }
-}
+begin_resizing "$1"
 
 found=$(blkid --probe --output export "$device") || [[ $? == 2 || $? == 8 ]]
 type='' known=''

@@ -7,18 +7,10 @@ device=$root/dev/disk/by-id/virtio-$serial
 
 await_device "$device" "$wait"
 
-mkdir --parents "$root/run/lock"
-# Held by resize2fs too, which an attempt whose connection was lost leaves at work.
-exec 9>"$root/run/lock/hawser-resize-$serial"
-flock 9
-log=$(mktemp)
-trap 'rm --force "$log"' EXIT
+begin_resizing "$serial"
 
 # 1: what was wrong was put right
-e2fsck -f -p "$device" >"$log" 2>&1 || [[ $? == 1 ]] || {
-  cat "$log" >&2
-  exit 1
-}
+logged e2fsck -f -p "$device" || [[ $? == 1 ]] || exit 1
 
 read_superblock "$device"
 minimum=$(resize2fs -P "$device" 2>/dev/null | sed --quiet 's/.*: *//p')
@@ -29,7 +21,4 @@ if ((wanted < block_count && wanted < minimum)); then
 fi
 
 # In a session of its own: interrupted in the middle it would leave a broken file system.
-setsid resize2fs "$device" "${gib}G" >"$log" 2>&1 || {
-  cat "$log" >&2
-  exit 1
-}
+logged setsid resize2fs "$device" "${gib}G" || exit 1
