@@ -9,6 +9,7 @@ import { openCloud } from '../../dev/cloud.js';
 import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environment.js';
 import { differences, listResources, type Resources } from '../../dev/resources.js';
 import type { Cloud } from '../../openstack/index.js';
+import { removeInstance, removeShare } from '../support/remove-everything.js';
 
 let stateDir: string;
 let environment: EmbeddedEnvironment;
@@ -48,18 +49,12 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await control('DELETE', '/faults');
-  for (const { id } of await hawser.listShares()) {
-    await hawser.deleteShare(id);
-    await hawser.waitUntilDeleted(id);
-  }
+  for (const { id } of await hawser.listShares()) await removeShare(hawser, id);
   for (const { id } of await hawser.listInstances()) {
     // A list may lag behind a share that just did something.
-    for (const left of (await hawser.getInstance(id)).shares) {
-      await hawser.deleteShare(left);
-      await hawser.waitUntilDeleted(left);
-    }
-    await hawser.deleteInstance(id);
-    await hawser.waitUntilInstanceDeleted(id);
+    const listed = await hawser.getInstance(id).catch(() => undefined);
+    for (const left of listed?.shares ?? []) await removeShare(hawser, left);
+    await removeInstance(hawser, id);
   }
   expect(differences(before, await listResources(operator))).toEqual([]);
 });

@@ -10,6 +10,7 @@ import { startEnvironment, type EmbeddedEnvironment } from '../../dev/environmen
 import { differences, listResources, type Resources } from '../../dev/resources.js';
 import { createTenantNetwork } from '../../dev/tenant-network.js';
 import type { Cloud } from '../../openstack/index.js';
+import { removeShare } from '../support/remove-everything.js';
 
 /** Backends of their own for what only the configuration can get wrong. */
 const moreBackends = ({ cloudsYaml }: { cloudsYaml: string }) => ({
@@ -65,10 +66,7 @@ afterAll(async () => {
 afterEach(async () => {
   await control('DELETE', '/devcloud/faults');
   // What a test that went wrong left must not trouble the next one.
-  for (const { id } of await hawser.listShares()) {
-    await hawser.deleteShare(id);
-    await hawser.waitUntilDeleted(id);
-  }
+  for (const { id } of await hawser.listShares()) await removeShare(hawser, id);
   await removeInstances();
 });
 

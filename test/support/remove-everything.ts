@@ -1,4 +1,4 @@
-import type { HawserClient } from '../../client/index.js';
+import { InstanceNotFound, ShareNotFound, type HawserClient } from '../../client/index.js';
 
 const limitMs = 180_000;
 
@@ -20,18 +20,28 @@ export async function removeEverything(hawser: HawserClient): Promise<string[]> 
   return problems;
 }
 
-async function removeShare(hawser: HawserClient, id: string): Promise<void> {
+/** Also one that went since it was listed: lists lag behind. */
+export async function removeShare(hawser: HawserClient, id: string): Promise<void> {
   const options = { signal: AbortSignal.timeout(limitMs) };
   // A busy one refuses; one that failed can be deleted all the same.
   await hawser.waitForShare(id, options).catch(() => undefined);
-  for (const snapshot of await hawser.listSnapshots(id)) {
-    await hawser.deleteSnapshot(id, snapshot.id);
+  try {
+    for (const snapshot of await hawser.listSnapshots(id)) {
+      await hawser.deleteSnapshot(id, snapshot.id);
+    }
+    await hawser.deleteShare(id);
+    await hawser.waitUntilDeleted(id, options);
+  } catch (error) {
+    if (!(error instanceof ShareNotFound)) throw error;
   }
-  await hawser.deleteShare(id);
-  await hawser.waitUntilDeleted(id, options);
 }
 
-async function removeInstance(hawser: HawserClient, id: string): Promise<void> {
-  await hawser.deleteInstance(id);
-  await hawser.waitUntilInstanceDeleted(id, { signal: AbortSignal.timeout(limitMs) });
+/** Also one that went since it was listed. */
+export async function removeInstance(hawser: HawserClient, id: string): Promise<void> {
+  try {
+    await hawser.deleteInstance(id);
+    await hawser.waitUntilInstanceDeleted(id, { signal: AbortSignal.timeout(limitMs) });
+  } catch (error) {
+    if (!(error instanceof InstanceNotFound)) throw error;
+  }
 }
