@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
@@ -19,16 +20,20 @@ export function isAlive({ pid, startTime }: OwnedProcess): boolean {
 }
 
 /**
- * Kills every process of the session that `leader` started, even when the leader is gone; with `graceMs` they are asked to
- * end first.
+ * Kills every process of the session that `leader` started, even when the leader is gone; with `graceMs` those that tidy up
+ * when they are asked to end may do so first.
  */
 export async function endSession(leader: OwnedProcess, graceMs = 0): Promise<void> {
   const now = identify(leader.pid);
   if (now && now.startTime !== leader.startTime) return;
   if (graceMs > 0) {
-    for (const pid of sessionMembers(leader.pid)) kill(pid, 'SIGTERM');
+    const tidying = sessionMembers(leader.pid).filter(catchesTermination);
+    // timeout(1) passes it on to all that it runs, also to what a shell tidies up with.
+    const outer = new Set(tidying.map(parentOf));
+    for (const pid of tidying) if (!outer.has(pid)) kill(pid, 'SIGTERM');
     for (let waitedMs = 0; waitedMs < graceMs; waitedMs += 20) {
-      if (sessionMembers(leader.pid).length === 0) return;
+      const members = sessionMembers(leader.pid);
+      if (!tidying.some((pid) => members.includes(pid))) break;
       await sleep(20);
     }
   }
@@ -47,6 +52,19 @@ function sessionMembers(sessionId: number): number[] {
       const fields = Number.isInteger(pid) ? statFields(pid) : undefined;
       return fields?.[3] === String(sessionId) && fields[0] !== 'Z';
     });
+}
+
+function parentOf(pid: number): number {
+  return Number(statFields(pid)?.[1]);
+}
+
+function catchesTermination(pid: number): boolean {
+  try {
+    const caught = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return (BigInt(`0x${caught ?? 0}`) & (1n << BigInt(constants.signals.SIGTERM - 1))) !== 0n;
+  } catch {
+    return false;
+  }
 }
 
 /** Asks a process to end, kills it when it has not within `graceMs`, and returns when it is gone. */
