@@ -26,6 +26,7 @@ import {
 import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
 import type { Backend, Backends } from './backend.js';
 import { permanent } from './failures.js';
+import { fewAtOnce } from './few-at-once.js';
 import { reportProgress } from './progress.js';
 
 export type PlacementActivities = ReturnType<typeof createPlacementActivities>;
@@ -40,6 +41,13 @@ interface Place {
 const SOON_MS = 20;
 const SELDOM_MS = 1000;
 
+/**
+ * Of those that want to join an instance. Temporal has ten updates under way at one workflow: who comes after them is refused and
+ * waits for longer and longer, and where several workers ask without end, the task that would answer all of them is lost for
+ * five seconds.
+ */
+const ASKING_AT_ONCE = 2;
+
 async function lookUntil(so: () => Promise<boolean>): Promise<void> {
   for (let pauseMs = SOON_MS; !(await so()); pauseMs = Math.min(pauseMs * 2, SELDOM_MS)) {
     await sleep(pauseMs);
@@ -48,6 +56,8 @@ async function lookUntil(so: () => Promise<boolean>): Promise<void> {
 
 /** Speaks to the workflows of service instances on behalf of shares. */
 export function createPlacementActivities(backends: Backends, temporal: Client) {
+  const inTurn = fewAtOnce(ASKING_AT_ONCE);
+
   const join = async ({
     backend: backendName,
     instanceId,
@@ -59,7 +69,7 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
     refuseTooLarge(backend, shareId, sizeGib);
     // Whoever watches the share can follow the instance's own steps.
     reportProgress({ instanceId });
-    return askUntilReady(async () =>
+    return askUntilReady(serviceInstanceWorkflowId(instanceId), async () =>
       temporal.workflow.startUpdateWithStart(joinUpdate, {
         // Temporal's client takes one of them for one call only.
         startWorkflowOperation: startOfInstance(backend, { instanceId, shareNetwork }),
@@ -70,11 +80,18 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
   };
 
   const askUntilReady = async (
+    workflowId: string,
     ask: () => Promise<WorkflowUpdateHandle<JoinAnswer>>,
   ): Promise<JoinResult> => {
     for (;;) {
-      const update = await refusalAsIs(ask());
-      const { cancelled } = Context.current();
+      const { cancelled, cancellationSignal } = Context.current();
+      const update = await refusalAsIs(
+        inTurn(workflowId, () => {
+          // Nobody would give back the place of one that is not wanted any more.
+          cancellationSignal.throwIfAborted();
+          return ask();
+        }),
+      );
       const answer = await Promise.race([refusalAsIs(update.result()), cancelled]);
       if (!('later' in answer)) return answer;
       await lookUntil(async () => isReady(update));
@@ -153,7 +170,7 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
       const view = await viewOf(handle.workflowId);
       if (view?.backend !== name) throw noInstance(instanceId, name);
       const network = view.shareNetwork;
-      const joined = await askUntilReady(async () =>
+      const joined = await askUntilReady(handle.workflowId, async () =>
         handle.startUpdate(joinUpdate, {
           waitForStage: 'ACCEPTED',
           args: [{ shareId, managing: true, asksAgain: true }],
