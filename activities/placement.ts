@@ -26,7 +26,7 @@ import {
 import type { ServiceInstanceEntityInput, serviceInstance } from '../workflows/service-instance.js';
 import type { Backend, Backends } from './backend.js';
 import { permanent } from './failures.js';
-import { fewAtOnce } from './few-at-once.js';
+import { limitByKey } from './limit-by-key.js';
 import { reportProgress } from './progress.js';
 
 export type PlacementActivities = ReturnType<typeof createPlacementActivities>;
@@ -43,8 +43,7 @@ const SELDOM_MS = 1000;
 
 /**
  * Of those that want to join an instance. Temporal has ten updates under way at one workflow: who comes after them is refused and
- * waits for longer and longer, and where several workers ask without end, the task that would answer all of them is lost for
- * five seconds.
+ * waits for longer and longer. Where four workers asked without end, now and then none was answered for about five seconds.
  */
 const ASKING_AT_ONCE = 2;
 
@@ -56,7 +55,7 @@ async function lookUntil(so: () => Promise<boolean>): Promise<void> {
 
 /** Speaks to the workflows of service instances on behalf of shares. */
 export function createPlacementActivities(backends: Backends, temporal: Client) {
-  const inTurn = fewAtOnce(ASKING_AT_ONCE);
+  const inTurn = limitByKey(ASKING_AT_ONCE);
 
   const join = async ({
     backend: backendName,
@@ -83,8 +82,8 @@ export function createPlacementActivities(backends: Backends, temporal: Client) 
     workflowId: string,
     ask: () => Promise<WorkflowUpdateHandle<JoinAnswer>>,
   ): Promise<JoinResult> => {
+    const { cancelled, cancellationSignal } = Context.current();
     for (;;) {
-      const { cancelled, cancellationSignal } = Context.current();
       const update = await refusalAsIs(
         inTurn(workflowId, () => {
           // Nobody would give back the place of one that is not wanted any more.

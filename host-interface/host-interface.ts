@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { isNotFound } from '../openstack/errors.js';
 import type { Cloud } from '../openstack/index.js';
 import type { Networks, Port } from '../openstack/network.js';
@@ -5,7 +6,6 @@ import { setAddresses } from './devices.js';
 import { HostInterfaceNotReady } from './errors.js';
 import { ensureHostPort, isPortOfHost } from './host-port.js';
 import { contains, locate, withPrefix } from './locate.js';
-import { oneAtATime } from './one-at-a-time.js';
 import type { Plugger } from './plugger.js';
 import { requireBinding, waitForAgent } from './port-state.js';
 import type { Run } from './programs.js';
@@ -61,7 +61,7 @@ export function createHostInterface(options: HostInterfaceOptions): HostInterfac
   const { cloud, host, serviceNetworkName, adminNetworkId, run, pluggerFor } = options;
   const closing = new AbortController();
   const network: Networks = cloud.withSignal(closing.signal).network;
-  const inTurn = oneAtATime();
+  const inTurn = pLimit(1);
   let seen: Seen = { prefixes: [], until: 0 };
 
   const login = async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type { Bench } from '../bench.js';
 import type { Event } from '../kinds.js';
 import { patiently } from './patiently.js';
@@ -22,7 +23,7 @@ interface Cloud {
  */
 export class Weather {
   readonly #bench: Bench;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = pLimit(1);
   #gathering: { clouds: Cloud[]; over: Promise<void> } | undefined;
   #clearFrom = 0;
   kills = 0;
@@ -63,11 +64,5 @@ export class Weather {
     await this.#bench.sufferings.suffer(event, letGo);
     // What was away answers again before anybody goes on.
     await patiently(async () => this.#bench.control.struck());
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const mine = this.#last.then(work);
-    this.#last = mine.catch(() => undefined);
-    return mine;
   }
 }

@@ -1,7 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 
-/** Lets at most so many of this worker's calls to the same thing be under way; the others wait for their turn. */
-export function fewAtOnce(limit: number) {
+/** Lets at most so many calls with the same key be under way in this process; the others wait for their turn. */
+export function limitByKey(limit: number) {
   const limits = new Map<string, LimitFunction>();
   return async <T>(key: string, call: () => Promise<T>): Promise<T> => {
     const turns = limits.get(key) ?? pLimit(limit);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { fewAtOnce } from '../../activities/few-at-once.js';
+import { limitByKey } from '../../activities/limit-by-key.js';
 
 /** Calls that go on until they are told to end. */
-function startedCalls(inTurn: ReturnType<typeof fewAtOnce>) {
+function startedCalls(inTurn: ReturnType<typeof limitByKey>) {
   const begun: string[] = [];
   const end = new Map<string, () => void>();
   const start = (key: string, name: string) =>
@@ -15,7 +15,7 @@ function startedCalls(inTurn: ReturnType<typeof fewAtOnce>) {
 }
 
 test('so many calls to one thing are under way, and the others come when one has ended', async () => {
-  const { begun, start, turn, end } = startedCalls(fewAtOnce(2));
+  const { begun, start, turn, end } = startedCalls(limitByKey(2));
   const calls = ['a', 'b', 'c', 'd'].map((name) => start('instance', name));
   await turn();
   expect(begun).toEqual(['a', 'b']);
@@ -30,7 +30,7 @@ test('so many calls to one thing are under way, and the others come when one has
 });
 
 test('calls to another thing do not wait for them', async () => {
-  const { begun, start, turn } = startedCalls(fewAtOnce(1));
+  const { begun, start, turn } = startedCalls(limitByKey(1));
   void start('one', 'a');
   void start('one', 'b');
   void start('other', 'c');
@@ -39,7 +39,7 @@ test('calls to another thing do not wait for them', async () => {
 });
 
 test('a call that fails lets the next one come', async () => {
-  const inTurn = fewAtOnce(1);
+  const inTurn = limitByKey(1);
   const failed = inTurn('instance', () => Promise.reject(new Error('refused')));
   const next = inTurn('instance', () => Promise.resolve('answered'));
   await expect(failed).rejects.toThrow('refused');
