@@ -6,6 +6,7 @@ import {
   makeGrpcRetryInterceptor,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import proto from '@temporalio/proto';
 import { InvalidInput, TemporalUnreachable } from './errors.js';
 import { translateServiceError } from './service-errors.js';
 
@@ -55,16 +56,38 @@ export async function connectToTemporal(
   return { client: new Client({ connection, namespace }), address };
 }
 
+type Retries = Parameters<typeof makeGrpcRetryInterceptor>[0];
+type Status = Parameters<Retries['delayFunction']>[1];
+
 /** A server that is not there is said so soon; callers that wait for something try again by themselves. */
-function retries() {
+function retries(): Retries {
   const usual = defaultGrpcRetryOptions();
+  // The usual one to two seconds spare a server that has too much to do.
+  const soon = defaultGrpcRetryOptions({ initialIntervalMs: () => 50 });
   return {
-    ...usual,
-    retryableDecider: (...[attempt, status]: Parameters<typeof usual.retryableDecider>) => {
+    delayFunction: (attempt, status) =>
+      (isOneWorkflowBusy(status) ? soon : usual).delayFunction(attempt, status),
+    retryableDecider: (attempt, status) => {
       const code: number = status.code;
       return (code !== UNAVAILABLE || attempt < 3) && usual.retryableDecider(attempt, status);
     },
   };
+}
+
+const { ResourceExhaustedFailure } = proto.temporal.api.errordetails.v1;
+const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW } =
+  proto.temporal.api.enums.v1.ResourceExhaustedCause;
+
+/** Such as one that just continues as new: the request goes to its next run, which is there in a moment. */
+function isOneWorkflowBusy({ metadata }: Status): boolean {
+  const [encoded] = metadata.get('grpc-status-details-bin');
+  if (!(encoded instanceof Buffer)) return false;
+  return proto.google.rpc.Status.decode(encoded).details.some(
+    ({ type_url: type, value }) =>
+      type?.endsWith('.ResourceExhaustedFailure') === true &&
+      ResourceExhaustedFailure.decode(value ?? Buffer.of()).cause ===
+        RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW,
+  );
 }
 
 const loadConfig = (profile: string | undefined) =>
